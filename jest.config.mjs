@@ -1,0 +1,19 @@
+const common = {
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'es6' } }] },
+  moduleNameMapper: {
+    '^@pushfleet/producer$': '<rootDir>/packages/producer/src/index.ts',
+    '^@pushfleet/app-(producer|worker|board)/(.*)$': '<rootDir>/apps/$1/src/$2.ts',
+    '^@pushfleet/(shared|apns-simulator|local-servers)/(.*)$': '<rootDir>/packages/$1/src/$2.ts',
+  },
+  testEnvironment: 'node',
+};
+
+export default {
+  projects: [
+    { ...common, displayName: 'unit', testMatch: ['<rootDir>/{apps,packages}/*/src/**/*.test.ts'] },
+    { ...common, displayName: 'integration', testMatch: ['<rootDir>/tests/integration/**/*.test.ts'] },
+    { ...common, displayName: 'contract', testMatch: ['<rootDir>/tests/contract/**/*.test.ts'] },
+    { ...common, displayName: 'browser', testMatch: ['<rootDir>/tests/browser/**/*.test.ts'] },
+  ],
+};
