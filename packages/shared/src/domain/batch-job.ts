@@ -1,0 +1,91 @@
+import { z } from 'zod';
+
+/** What a lane's job holds: one batch, or what still waits of it. Everything a worker needs, and no more. */
+export const batchJobSchema = z.object({
+  /** Format of this job; a worker hands back what it does not know. */
+  v: z.literal(1),
+  fleet: z.string(),
+  dispatch: z.int(),
+  seq: z.int(),
+  generation: z.int(),
+  /** Random per planning: a batch planned again after MySQL lost it is another batch. */
+  nonce: z.string(),
+  notificationId: z.string(),
+  /** Batches of the dispatch, for people who read the job. */
+  batches: z.int(),
+  app: z.string(),
+  lane: z.enum(['urgent', 'bulk']),
+  topic: z.string(),
+  environment: z.enum(['production', 'sandbox']),
+  pushType: z.string(),
+  priority: z.int(),
+  expiration: z.int().nullable(),
+  collapseId: z.string(),
+  payload: z.string(),
+  /** Milliseconds since 1970. */
+  dueAt: z.int(),
+  deadline: z.int(),
+  /** Recipients of the whole batch; `tokens` and `ids` hold those that wait in `progress`. */
+  size: z.int().min(1),
+  tokens: z.base64(),
+  ids: z.base64(),
+  progress: z.string(),
+});
+export type BatchJob = z.output<typeof batchJobSchema>;
+
+/** What a worker tells of one batch; the recorder merges it into MySQL. */
+export const batchResultSchema = z.object({
+  v: z.literal(1),
+  fleet: z.string(),
+  dispatch: z.int(),
+  seq: z.int(),
+  generation: z.int(),
+  nonce: z.string(),
+  app: z.string(),
+  worker: z.string(),
+  progress: z.string(),
+  /** True: the job is over and nobody works on this generation any more. */
+  ended: z.boolean(),
+});
+export type BatchResult = z.output<typeof batchResultSchema>;
+
+export function batchKey(dispatch: number, seq: number): string {
+  return `b-${dispatch}-${seq}`;
+}
+
+export function batchJobId(dispatch: number, seq: number, generation: number): string {
+  return `b-${dispatch}-${seq}-${generation}`;
+}
+
+/** Unique, and it names its batch: the reconciler reads ids only. */
+export function resultJobId(
+  result: { dispatch: number; seq: number; generation: number },
+  unique: string,
+): string {
+  return `r-${result.dispatch}-${result.seq}-${result.generation}-${unique}`;
+}
+
+/** The batch that a result's id names; null for an id of another kind. */
+export function batchOfResultId(id: string): { dispatch: number; seq: number; generation: number } | null {
+  const match = /^r-(\d+)-(\d+)-(\d+)-/.exec(id);
+  if (match === null) return null;
+  return { dispatch: Number(match[1]), seq: Number(match[2]), generation: Number(match[3]) };
+}
+
+/** Device tokens (lower-case hex) as base64 of their raw bytes, each behind its length: a third smaller. */
+export function packDeviceTokens(deviceTokens: readonly string[]): string {
+  return Buffer.concat(
+    deviceTokens.flatMap((hex) => [Buffer.of(hex.length / 2), Buffer.from(hex, 'hex')]),
+  ).toString('base64');
+}
+
+export function unpackDeviceTokens(packed: string): string[] {
+  const bytes = Buffer.from(packed, 'base64');
+  const deviceTokens: string[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const end = at + 1 + bytes[at]!;
+    deviceTokens.push(bytes.toString('hex', at + 1, end));
+    at = end;
+  }
+  return deviceTokens;
+}

@@ -1,0 +1,28 @@
+import { z } from 'zod';
+
+/**
+ * What a notification may say beside its message: from mapped columns, or as JSON in
+ * `pushfleet_request.options`, written by the library and by SQL alike.
+ */
+export const notificationOptionsSchema = z.strictObject({
+  title: z.string().optional(),
+  subtitle: z.string().optional(),
+  badge: z.int().min(0).nullable().optional(),
+  sound: z.string().nullable().optional(),
+  /** Custom keys beside `aps`, or a whole payload when it holds `aps`. */
+  payload: z.record(z.string(), z.unknown()).optional(),
+  pushType: z.string().optional(),
+  topic: z.string().optional(),
+  app: z.string().optional(),
+  priority: z.union([z.literal(1), z.literal(5), z.literal(10)]).optional(),
+  /** UNIX seconds or an ISO 8601 time; 0 asks APNs for one try without storing. */
+  expiry: z.union([z.int().min(0), z.iso.datetime({ offset: true })]).optional(),
+  collapseId: z.string().optional(),
+  threadId: z.string().optional(),
+  category: z.string().optional(),
+  lane: z.enum(['urgent', 'bulk']).optional(),
+  /** A repeated `enqueue` with the same key returns the first notification. */
+  key: z.string().max(190).optional(),
+});
+
+export type NotificationOptions = z.output<typeof notificationOptionsSchema>;

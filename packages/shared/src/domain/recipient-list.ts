@@ -1,0 +1,142 @@
+/**
+ * The token ids of a batch, packed: delta-encoded integers (1 to 2 bytes each in a dense table),
+ * UUIDs at 16 bytes, or text. An id is a string everywhere else: decimal digits, 32 hex digits of a
+ * BINARY(16), or the text itself.
+ */
+export type IdKind = 'integer' | 'binary' | 'text';
+
+const KIND_BYTE: { [kind in IdKind]: number } = { integer: 1, binary: 2, text: 3 };
+
+/** The packed ids cannot be read: the row was changed by somebody else. Trying again cannot help. */
+export class MalformedRecipientListError extends Error {
+  readonly code = 'PUSHFLEET_MALFORMED_RECIPIENT_LIST';
+}
+
+export function encodeRecipients(kind: IdKind, ids: readonly string[]): Buffer {
+  if (kind === 'integer') return encodeIntegers(ids);
+  if (kind === 'binary') return Buffer.concat([Buffer.of(2), ...ids.map((id) => Buffer.from(id, 'hex'))]);
+  const parts: Buffer[] = [Buffer.of(KIND_BYTE.text)];
+  for (const id of ids) {
+    const text = Buffer.from(id, 'utf8');
+    if (text.length > 255) throw new RangeError('a text id is longer than 255 bytes');
+    parts.push(Buffer.of(text.length), text);
+  }
+  return Buffer.concat(parts);
+}
+
+/** @throws MalformedRecipientListError */
+export function decodeRecipients(bytes: Uint8Array): string[] {
+  const list = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  switch (list[0]) {
+    case KIND_BYTE.integer:
+      return decodeIntegers(list);
+    case KIND_BYTE.binary:
+      return decodeBinary(list);
+    case KIND_BYTE.text:
+      return decodeText(list);
+    default:
+      throw new MalformedRecipientListError('the recipients of a batch start with an unknown kind of id');
+  }
+}
+
+/** Bytes that sort like the ids: how a batch's range of ids is stored beside the list. */
+export function sortableId(kind: IdKind, id: string): Buffer {
+  if (kind === 'binary') return Buffer.from(id, 'hex');
+  if (kind === 'text') return Buffer.from(id, 'utf8').subarray(0, 36);
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64BE(BigInt(id));
+  return bytes;
+}
+
+/** The smallest and the largest id of a batch, as `sortableId` bytes. */
+export function idRange(kind: IdKind, ids: readonly string[]): { first: Buffer; last: Buffer } {
+  let first = sortableId(kind, ids[0]!);
+  let last = first;
+  for (const id of ids.length > 1 ? ids : []) {
+    const key = sortableId(kind, id);
+    if (key.compare(first) < 0) first = key;
+    if (key.compare(last) > 0) last = key;
+  }
+  return { first, last };
+}
+
+// Zigzag varints. Plain numbers up to 2^52, which is every table in practice; BigInt beyond.
+function encodeIntegers(ids: readonly string[]): Buffer {
+  const bytes = Buffer.allocUnsafe(1 + ids.length * 10);
+  bytes[0] = KIND_BYTE.integer;
+  let at = 1;
+  let previous = 0n;
+  let previousNumber = 0;
+  for (const id of ids) {
+    if (id.length < 15 && previousNumber >= 0) {
+      const value = Number(id);
+      const delta = value - previousNumber;
+      let zigzag = delta < 0 ? -delta * 2 - 1 : delta * 2;
+      while (zigzag >= 128) {
+        bytes[at++] = (zigzag % 128) | 128;
+        zigzag = Math.floor(zigzag / 128);
+      }
+      bytes[at++] = zigzag;
+      previousNumber = value;
+      continue;
+    }
+    if (previousNumber >= 0) previous = BigInt(previousNumber);
+    const value = BigInt(id);
+    const delta = value - previous;
+    let zigzag = delta < 0n ? -delta * 2n - 1n : delta * 2n;
+    while (zigzag >= 128n) {
+      bytes[at++] = Number(zigzag & 127n) | 128;
+      zigzag >>= 7n;
+    }
+    bytes[at++] = Number(zigzag);
+    previous = value;
+    previousNumber = -1;
+  }
+  return Buffer.from(bytes.subarray(0, at));
+}
+
+function decodeIntegers(list: Buffer): string[] {
+  const ids: string[] = [];
+  let at = 1;
+  let previous = 0n;
+  let previousNumber = 0;
+  while (at < list.length) {
+    const start = at;
+    while (at < list.length && list[at]! >= 128) at++;
+    if (at === list.length) throw new MalformedRecipientListError('the recipients of a batch are cut off');
+    at++;
+    if (at - start <= 6 && previousNumber >= 0) {
+      let zigzag = 0;
+      for (let i = at - 1; i >= start; i--) zigzag = zigzag * 128 + (list[i]! & 127);
+      previousNumber += zigzag % 2 === 1 ? -(zigzag + 1) / 2 : zigzag / 2;
+      ids.push(String(previousNumber));
+      continue;
+    }
+    if (previousNumber >= 0) previous = BigInt(previousNumber);
+    let zigzag = 0n;
+    for (let i = at - 1; i >= start; i--) zigzag = (zigzag << 7n) | BigInt(list[i]! & 127);
+    previous += (zigzag & 1n) === 1n ? -((zigzag + 1n) / 2n) : zigzag / 2n;
+    previousNumber = previous <= 4_503_599_627_370_496n && previous >= 0n ? Number(previous) : -1;
+    ids.push(previous.toString());
+  }
+  return ids;
+}
+
+function decodeBinary(list: Buffer): string[] {
+  if ((list.length - 1) % 16 !== 0)
+    throw new MalformedRecipientListError('the recipients of a batch are not 16 bytes each');
+  const ids: string[] = [];
+  for (let at = 1; at < list.length; at += 16) ids.push(list.toString('hex', at, at + 16));
+  return ids;
+}
+
+function decodeText(list: Buffer): string[] {
+  const ids: string[] = [];
+  for (let at = 1; at < list.length; ) {
+    const end = at + 1 + list[at]!;
+    if (end > list.length) throw new MalformedRecipientListError('the recipients of a batch are cut off');
+    ids.push(list.toString('utf8', at + 1, end));
+    at = end;
+  }
+  return ids;
+}

@@ -1,0 +1,73 @@
+import type { Log } from './log.ts';
+
+export interface Stoppable {
+  readonly name: string;
+  /** Takes no more, finishes, lets go. Ends within the milliseconds that are left. */
+  stop(remainingMs: number): Promise<void>;
+}
+
+/**
+ * Waits for SIGTERM or SIGINT (or for `failure`), then stops the parts in the given order. A second
+ * signal ends at once. What does not end in time is left behind: the process exits.
+ *
+ * @returns the exit code: 0 after an orderly stop, 1 when a part failed or the time ran out
+ */
+export function stopOnSignal(
+  parts: readonly Stoppable[],
+  options: { readonly timeoutMs: number; readonly log: Log; readonly failure?: Promise<unknown> },
+): Promise<number> {
+  return new Promise((resolve) => {
+    let stopping = false;
+    const begin = (cause: string, exitCode: number) => {
+      if (stopping) {
+        options.log.warn({ event: 'process.stopNow', cause }, 'asked a second time to stop; leaving at once');
+        resolve(1);
+        return;
+      }
+      stopping = true;
+      options.log.info({ event: 'process.stopping', cause }, 'stopping');
+      stopAll(parts, options).then((clean) => resolve(clean ? exitCode : 1));
+    };
+    process.on('SIGTERM', () => begin('SIGTERM', 0));
+    process.on('SIGINT', () => begin('SIGINT', 0));
+    options.failure?.then(
+      () => begin('failure', 1),
+      (error) => {
+        options.log.error({ event: 'process.failed', err: error }, 'cannot go on');
+        begin('failure', 1);
+      },
+    );
+  });
+}
+
+async function stopAll(
+  parts: readonly Stoppable[],
+  { timeoutMs, log }: { readonly timeoutMs: number; readonly log: Log },
+): Promise<boolean> {
+  const deadline = Date.now() + timeoutMs;
+  let clean = true;
+  for (const part of parts) {
+    const remaining = Math.max(0, deadline - Date.now());
+    const ended = await within(part.stop(remaining), remaining + 250).catch((error: unknown) => {
+      log.error({ event: 'process.stopFailed', part: part.name, err: error }, 'a part did not stop in order');
+      return 'failed' as const;
+    });
+    if (ended === 'late')
+      log.warn({ event: 'process.stopLate', part: part.name }, 'a part did not stop in time');
+    if (ended !== 'done') clean = false;
+  }
+  if (clean) log.info({ event: 'process.stopped' }, 'stopped');
+  return clean;
+}
+
+async function within(work: Promise<void>, ms: number): Promise<'done' | 'late'> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<'late'>((resolve) => {
+    timer = setTimeout(resolve, ms, 'late');
+  });
+  try {
+    return await Promise.race([work.then(() => 'done' as const), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,83 @@
+import { Queue } from 'bullmq';
+import { type BatchJob, type BatchResult, batchJobId, batchKey, resultJobId } from '../domain/batch-job.ts';
+import type { Lane } from '../domain/lanes.ts';
+import { type QueueName, queuePrefix } from './keys.ts';
+import type { RedisClient } from './redis-connection.ts';
+
+/** How long a repeated or late add of the same batch is ignored after the first. */
+const DEDUPLICATION_MS = 120_000;
+
+/** Events are read by nobody: enough of them for a person who looks. */
+const EVENTS_KEPT = 200;
+
+/** Opens one queue of an app. It checks nothing at start: that is the start-up check's work. */
+export function openQueue<Data>(
+  redis: RedisClient,
+  prefix: string,
+  app: string,
+  name: QueueName,
+): Queue<Data> {
+  return new Queue<Data>(name, {
+    connection: redis,
+    prefix: queuePrefix(prefix, app),
+    skipWaitingForReady: true,
+    skipVersionCheck: true,
+    streams: { events: { maxLen: EVENTS_KEPT } },
+  });
+}
+
+/**
+ * Adds batches to a lane, in one round trip. A batch that was added before, in the last two minutes and
+ * whatever its generation, is ignored: remove the deduplication key first where it must be queued again.
+ * An error says nothing about which of them are in: leave it to the reconciler, never repeat it.
+ */
+export async function addBatches(queue: Queue<BatchJob>, jobs: readonly BatchJob[]): Promise<void> {
+  await queue.addBulk(
+    jobs.map((data) => ({
+      name: `notification ${data.notificationId}`,
+      data,
+      opts: {
+        jobId: batchJobId(data.dispatch, data.seq, data.generation),
+        deduplication: { id: batchKey(data.dispatch, data.seq), ttl: DEDUPLICATION_MS },
+        // Attempts belong to recipients; BullMQ's only bound crashes.
+        attempts: 1_000_000,
+        removeOnComplete: true,
+        removeOnFail: { count: 200 },
+        stackTraceLimit: 1,
+      },
+    })),
+  );
+}
+
+/** Makes room for another generation of batches that were added before. */
+export async function forgetAdded(
+  queue: Queue<BatchJob>,
+  batches: readonly { dispatch: number; seq: number }[],
+): Promise<void> {
+  await Promise.all(
+    batches.map(({ dispatch, seq }) => queue.removeDeduplicationKey(batchKey(dispatch, seq))),
+  );
+}
+
+/** Publishes results under unique ids: an earlier one that still waits must not hide a later one. */
+export async function addResults(
+  queue: Queue<BatchResult>,
+  results: readonly { readonly result: BatchResult; readonly unique: string }[],
+): Promise<void> {
+  await queue.addBulk(
+    results.map(({ result, unique }) => ({
+      name: 'result',
+      data: result,
+      opts: {
+        jobId: resultJobId(result, unique),
+        attempts: 1_000_000,
+        backoff: { type: 'fixed', delay: 1_000 },
+        removeOnComplete: true,
+        removeOnFail: false,
+        stackTraceLimit: 1,
+      },
+    })),
+  );
+}
+
+export type LaneQueues = { readonly [lane in Lane]: Queue<BatchJob> };

@@ -1,0 +1,68 @@
+import { readFileSync } from 'node:fs';
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import type { Log } from '../platform/log.ts';
+import type { RedisTarget } from '../platform/redis-url.ts';
+
+export type RedisClient = Redis | Cluster;
+
+export interface RedisConnectionOptions {
+  readonly target: RedisTarget;
+  readonly password?: string;
+  /** PEM of the server's CA. */
+  readonly ca?: string;
+  readonly log: Log;
+}
+
+/**
+ * - `adding`: fails fast while Redis is away and never repeats a command by itself: an add whose answer
+ *   is unknown is left to the reconciler.
+ * - `working`: waits for Redis as long as it takes; what BullMQ's workers need.
+ */
+export type RedisUse = 'adding' | 'working';
+
+export function connectRedis(options: RedisConnectionOptions, use: RedisUse): RedisClient {
+  const { target } = options;
+  const common = commonOptions(options, use);
+  const client =
+    target.kind === 'cluster'
+      ? new Cluster([...target.urls], { redisOptions: common, enableOfflineQueue: use === 'working' })
+      : target.kind === 'sentinel'
+        ? new Redis({
+            ...common,
+            sentinels: [...target.sentinels],
+            name: target.master,
+            username: target.username,
+            password: options.password ?? target.password,
+          })
+        : new Redis(target.url, common);
+  // One line per state, not per failed command.
+  let told = false;
+  client.on('error', (error) => {
+    if (!told)
+      options.log.warn({ event: 'redis.unreachable', err: error }, 'Redis cannot be reached; trying again');
+    told = true;
+  });
+  client.on('ready', () => {
+    if (told) options.log.info({ event: 'redis.reachable' }, 'Redis is back');
+    told = false;
+  });
+  return client;
+}
+
+function commonOptions({ password, ca }: RedisConnectionOptions, use: RedisUse): RedisOptions {
+  return {
+    ...(password !== undefined && { password }),
+    ...(ca !== undefined && { tls: { ca } }),
+    retryStrategy: (attempt) => Math.min(attempt * 200, 1_000),
+    reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 2 : false),
+    connectTimeout: 2_000,
+    ...(use === 'working'
+      ? { maxRetriesPerRequest: null }
+      : { maxRetriesPerRequest: 1, enableOfflineQueue: false, autoResendUnfulfilledCommands: false }),
+  };
+}
+
+/** @throws Error naming the file */
+export function readCa(path: string | undefined): string | undefined {
+  return path === undefined ? undefined : readFileSync(path, 'utf8');
+}
