@@ -10,6 +10,8 @@ export interface Refusal {
   readonly timestamp: number | null;
   readonly attempts: number;
   readonly at: number;
+  /** `deviceTokenDigest` of what was sent to, where it is to be retired: the row may have changed since. */
+  readonly deviceToken: string | null;
 }
 
 /** A recipient that was tried and still waits. */
@@ -50,7 +52,7 @@ export function newProgress(size: number): BatchProgress {
 const time = z.number().int();
 const wireSchema = z.object({
   o: z.base64(),
-  r: z.array(z.tuple([z.int(), z.int(), z.string(), time.nullable(), z.int(), time])),
+  r: z.array(z.tuple([z.int(), z.int(), z.string(), time.nullable(), z.int(), time, z.string().nullable()])),
   w: z.array(z.tuple([z.int(), z.int(), z.int(), time, z.string()])),
   a: z.tuple([time.nullable(), time.nullable()]),
   n: z.int(),
@@ -68,7 +70,15 @@ export class MalformedProgressError extends Error {
 export function encodeProgress(progress: BatchProgress): string {
   return JSON.stringify({
     o: Buffer.from(progress.outcomes).toString('base64'),
-    r: [...progress.refusals].map(([i, r]) => [i, r.status, r.reason, r.timestamp, r.attempts, r.at]),
+    r: [...progress.refusals].map(([i, r]) => [
+      i,
+      r.status,
+      r.reason,
+      r.timestamp,
+      r.attempts,
+      r.at,
+      r.deviceToken,
+    ]),
     w: [...progress.trials].map(([i, t]) => [i, t.attempts, t.unanswered, t.notBefore, t.reason]),
     a: [progress.firstAcceptedAt, progress.lastAcceptedAt],
     n: progress.resent,
@@ -82,9 +92,9 @@ export function decodeProgress(text: string): BatchProgress {
     return {
       outcomes: new Uint8Array(Buffer.from(wire.o, 'base64')),
       refusals: new Map(
-        wire.r.map(([i, status, reason, timestamp, attempts, at]) => [
+        wire.r.map(([i, status, reason, timestamp, attempts, at, deviceToken]) => [
           i,
-          { status, reason, timestamp, attempts, at },
+          { status, reason, timestamp, attempts, at, deviceToken },
         ]),
       ),
       trials: new Map(
@@ -121,8 +131,9 @@ export function mergeProgress(known: BatchProgress, told: BatchProgress): BatchP
       if (teller.outcomes[i] === outcomes[i] && !merged.refusals.has(i)) merged.refusals.set(i, refusal);
     }
     for (const [i, trial] of teller.trials) {
-      if (outcomes[i] === WAITING && !(merged.trials.get(i)?.attempts! >= trial.attempts))
-        merged.trials.set(i, trial);
+      const other = merged.trials.get(i);
+      if (outcomes[i] !== WAITING || (other !== undefined && !isLater(trial, other))) continue;
+      merged.trials.set(i, trial);
     }
   }
   return merged;
@@ -171,6 +182,11 @@ export function markRefused(progress: BatchProgress, index: number, byte: number
   progress.outcomes[index] = byte;
   progress.trials.delete(index);
   progress.refusals.set(index, refusal);
+}
+
+function isLater(trial: Trial, other: Trial): boolean {
+  if (trial.attempts !== other.attempts) return trial.attempts > other.attempts;
+  return trial.notBefore > other.notBefore;
 }
 
 function least(a: number | null, b: number | null): number | null {

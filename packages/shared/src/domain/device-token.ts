@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /** Why a stored string can be no device token; stands as the reason of a rejected recipient. */
 export const MALFORMED_DEVICE_TOKEN = 'MalformedDeviceToken';
 
@@ -35,4 +37,9 @@ export function whyMalformed(stored: string | null): string {
 
 function isPlain(stored: string): boolean {
   return /^[0-9a-f]*$/.test(stored);
+}
+
+/** 16 hex digits that stand for a normalised device token where it must not be shown. */
+export function deviceTokenDigest(deviceToken: string): string {
+  return createHash('sha256').update(deviceToken).digest('hex').slice(0, 16);
 }

@@ -22,7 +22,7 @@ export function dueHorizon(now: number, zone: string): string {
     const then = now - back * HOUR_MS;
     if (offsetMinutes(then, zone) > offsetNow) {
       const shown = wallTime(transitionBetween(then, now, zone) - 1, zone);
-      return shown > wall ? shown : wall;
+      return [shown, wall].sort()[1]!;
     }
   }
   return wall;
