@@ -1,0 +1,205 @@
+/**
+ * One connection to APNs over a node:http2 session: events, deadlines, and an end that is certain
+ * even when the peer is silent. Who makes the session and writes the requests is passed in.
+ */
+import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
+import type { TLSSocket } from 'node:tls';
+import type { ApnsAnswer } from '@pushfleet/shared/domain/apns-answer';
+import type { ApnsConnection, ApnsRequest, ConnectionEvent } from './apns-connection.ts';
+import { type ConnectionFate, watchExchange } from './push-exchange.ts';
+import { readBody } from './refusal-body.ts';
+import type { OpenTransport } from './tls-transport.ts';
+
+/** The client library under one connection. */
+export interface PushWriter {
+  /** The session over this socket, which may still be connecting. Rejects if it cannot be made. */
+  connect(socket: TLSSocket): Promise<ClientHttp2Session>;
+  /** Opens one stream and writes the request; undefined if the session takes no new streams. */
+  post(request: ApnsRequest): ClientHttp2Stream | undefined;
+}
+
+const LINGER_MS = 1_000;
+const ignore = () => {};
+
+export class Http2Connection implements ApnsConnection {
+  readonly ready: Promise<void>;
+  streamLimit = 0;
+  #session: ClientHttp2Session | undefined;
+  #socket: TLSSocket | undefined;
+  #open = 0;
+  #draining = false;
+  #dead = false;
+  #cause = '';
+  #goawayLastId: number | undefined;
+  #goawayFailed = false;
+  #lastRead = performance.now();
+  readonly #listeners: Array<(event: ConnectionEvent) => void> = [];
+  readonly #abort = new AbortController();
+  readonly #whenDead: Promise<void>;
+  #resolveDead!: () => void;
+  #resolveReady!: () => void;
+  #rejectReady!: (error: Error) => void;
+
+  /** Never throws; whatever fails while opening is told by `ready` and 'dead'. */
+  constructor(
+    openTransport: OpenTransport,
+    private readonly writer: PushWriter,
+  ) {
+    this.ready = new Promise((resolve, reject) => {
+      this.#resolveReady = resolve;
+      this.#rejectReady = reject;
+    });
+    this.ready.catch(ignore);
+    this.#whenDead = new Promise((resolve) => {
+      this.#resolveDead = resolve;
+    });
+    void this.#start(openTransport);
+  }
+
+  send(request: ApnsRequest, timeoutMs: number): Promise<ApnsAnswer> {
+    return new Promise((settle) => {
+      if (this.#session === undefined || this.#draining || this.#dead) {
+        settle({
+          answered: false,
+          sent: 'no',
+          detail: this.#cause || 'the connection takes no new requests',
+        });
+        return;
+      }
+      const stream = this.writer.post(request);
+      if (stream === undefined) {
+        settle({
+          answered: false,
+          sent: 'no',
+          detail: this.#cause || 'the session was closed before the request',
+        });
+        return;
+      }
+      this.#open++;
+      watchExchange(stream, timeoutMs, this.#fate, this.#heard, (answer) => {
+        this.#open--;
+        if (this.#draining && this.#open === 0) this.#closeSoon();
+        settle(answer);
+      });
+    });
+  }
+
+  ping(timeoutMs: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const deadline = setTimeout(() => reject(new Error(`no pong after ${timeoutMs} ms`)), timeoutMs);
+      const fail = (error: Error) => {
+        clearTimeout(deadline);
+        reject(error);
+      };
+      try {
+        const sent = this.#session?.ping((error) => {
+          if (error) return fail(error);
+          this.#heard();
+          clearTimeout(deadline);
+          resolve();
+        });
+        if (!sent) fail(new Error('no ping could be sent'));
+      } catch (error) {
+        fail(error as Error);
+      }
+    });
+  }
+
+  drain(): Promise<void> {
+    if (!this.#draining && !this.#dead) {
+      this.#draining = true;
+      if (this.#session === undefined || this.streamLimit === 0) this.destroy('drained before it was ready');
+      else this.#session.close();
+      if (this.#open === 0) this.#closeSoon();
+    }
+    return this.#whenDead;
+  }
+
+  destroy(why: string): void {
+    if (this.#dead) return;
+    this.#cause ||= why;
+    this.#abort.abort();
+    if (this.#session && !this.#session.destroyed) this.#session.destroy();
+    // The session would wait for the peer to close; a silent one never does.
+    this.#socket?.destroy();
+    this.#die();
+  }
+
+  on(listener: (event: ConnectionEvent) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  lastReadAt(): number {
+    return this.#lastRead;
+  }
+
+  async #start(openTransport: OpenTransport): Promise<void> {
+    try {
+      const socket = await openTransport(this.#abort.signal);
+      this.#socket = socket;
+      if (this.#dead) return void socket.destroy();
+      socket.once('error', (error) => this.#note(error.message));
+      this.#adopt(await this.writer.connect(socket));
+    } catch (error) {
+      this.destroy((error as Error).message);
+    }
+  }
+
+  #adopt(session: ClientHttp2Session): void {
+    this.#session = session;
+    session.on('error', (error) => this.#note(error.message));
+    session.on('close', () => this.destroy('the server closed the connection'));
+    session.on('remoteSettings', (settings) => {
+      this.#heard();
+      this.streamLimit = settings.maxConcurrentStreams ?? Number.POSITIVE_INFINITY;
+      this.#resolveReady();
+      this.#emit({ type: 'streamLimit' });
+    });
+    session.on('goaway', (code, lastId, data) => this.#onGoaway(code, lastId, data));
+    if (this.#dead) session.destroy();
+  }
+
+  #onGoaway(code: number, lastId: number, data?: NodeJS.ArrayBufferView): void {
+    this.#heard();
+    const { reason } = readBody(
+      data ? Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString() : '',
+    );
+    this.#goawayLastId = lastId;
+    this.#goawayFailed ||= code !== 0;
+    this.#note(`APNs sent GOAWAY (code ${code}${reason && `, ${reason}`})`);
+    // Node closes the session in this same event; a request() from now on would throw.
+    this.#draining = true;
+    if (this.#open === 0) this.#closeSoon();
+    this.#emit({ type: 'goaway', code, reason });
+  }
+
+  readonly #fate = (): ConnectionFate => ({
+    goawayLastId: this.#goawayLastId,
+    goawayFailed: this.#goawayFailed,
+    cause: this.#cause || 'the connection was lost',
+  });
+
+  readonly #heard = () => {
+    this.#lastRead = performance.now();
+  };
+
+  #note(cause: string): void {
+    this.#cause ||= cause;
+  }
+
+  /** All streams have ended: a peer that does not close its side within a second is not waited for. */
+  #closeSoon(): void {
+    setTimeout(() => this.destroy('drained'), LINGER_MS).unref();
+  }
+
+  #die(): void {
+    this.#dead = true;
+    this.#rejectReady(new Error(this.#cause));
+    this.#resolveDead();
+    this.#emit({ type: 'dead', detail: this.#cause });
+  }
+
+  #emit(event: ConnectionEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+}
