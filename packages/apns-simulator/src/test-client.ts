@@ -73,7 +73,7 @@ export class TestClient {
   /** Sends one request; resolves however it ends, also when `timeoutMs` makes the client give up (CANCEL). */
   send(headers: OutgoingHttpHeaders, payload: string | Buffer = '', timeoutMs = 5000): Promise<SeenAnswer> {
     return new Promise((resolve) => {
-      const stream = this.session.request({ ':method': 'POST', ...headers });
+      const stream = this.session.request({ ':method': 'POST', ...headers }, { endStream: false });
       let answered: Record<string, unknown> = {};
       let text = '';
       stream.setTimeout(timeoutMs, () => stream.close(8));
