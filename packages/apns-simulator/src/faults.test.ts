@@ -1,5 +1,5 @@
 import { constants } from 'node:http2';
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { generate } from 'selfsigned';
 import { type Simulator, type SimulatorOptions, startSimulator } from './simulator.ts';
 import { makeSigningKey, type SeenAnswer, signProviderToken, TestClient } from './test-client.ts';
@@ -225,10 +225,13 @@ test('one stream until a push is accepted, whatever is refused before; the rest 
   await client.streamLimit(1);
   expect((await push(client, deviceToken('01'))).status).toBe(200);
   await client.streamLimit(1000);
+  const told = jest.fn();
+  client.session.on('remoteSettings', told);
   const later = await Promise.all(
     Array.from({ length: 50 }, (_, index) => push(client, deviceToken(`${10 + index}`))),
   );
   expect(later.every(({ status }) => status === 200)).toBe(true);
+  expect(told).not.toHaveBeenCalled();
   expect(simulator.requestCount()).toBe(52);
 });
 
