@@ -10,18 +10,25 @@ const DEDUPLICATION_MS = 120_000;
 /** Events are read by nobody: enough of them for a person who looks. */
 const EVENTS_KEPT = 200;
 
+export interface QueueUse {
+  /** Only looks: leaves what BullMQ keeps of the queue's settings as it is. */
+  readonly observer?: boolean;
+}
+
 /** Opens one queue of an app. It checks nothing at start: that is the start-up check's work. */
 export function openQueue<Data>(
   redis: RedisClient,
   prefix: string,
   app: string,
   name: QueueName,
+  { observer = false }: QueueUse = {},
 ): Queue<Data> {
   return new Queue<Data>(name, {
     connection: redis,
     prefix: queuePrefix(prefix, app),
     skipWaitingForReady: true,
     skipVersionCheck: true,
+    skipMetasUpdate: observer,
     streams: { events: { maxLen: EVENTS_KEPT } },
   });
 }

@@ -1,0 +1,69 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ConfigurationError } from '../platform/config.ts';
+import type { RedisClient } from './redis-connection.ts';
+
+/** The oldest Redis that BullMQ 6 recommends. */
+const OLDEST = [6, 2] as const;
+
+/**
+ * The start-up check: Redis answers, keeps what it acknowledges, and never evicts. Anything less loses
+ * jobs silently, so nothing starts on it.
+ *
+ * @param patienceMs how long an unreachable or loading Redis is asked again
+ * @throws ConfigurationError with all faults, each with its mend
+ */
+export async function checkRedis(redis: RedisClient, patienceMs = 5_000): Promise<void> {
+  const faults = redisFaults(await readInfo(redis, Date.now() + patienceMs));
+  if (faults.length > 0) throw new ConfigurationError(faults);
+}
+
+/** What is wrong with a Redis whose INFO says this. INFO and not CONFIG, which managed services forbid. */
+export function redisFaults(info: string): string[] {
+  const fields = new Map(
+    info.split(/\r?\n/).map((line) => {
+      const colon = line.indexOf(':');
+      return [line.slice(0, colon), line.slice(colon + 1)] as const;
+    }),
+  );
+  const faults: string[] = [];
+  const version = fields.get('redis_version') ?? '';
+  const [major, minor] = version.split('.').map(Number);
+  if (version !== '' && (major! < OLDEST[0] || (major === OLDEST[0] && minor! < OLDEST[1])))
+    faults.push(`PUSHFLEET_REDIS_URL: Redis ${version} is too old; use ${OLDEST.join('.')} or newer`);
+  if (fields.get('aof_enabled') === '0')
+    faults.push(
+      'PUSHFLEET_REDIS_URL: this Redis has no append-only file, so a restart forgets minutes of work; set "appendonly yes" in its configuration',
+    );
+  const policy = fields.get('maxmemory_policy');
+  if (policy !== undefined && policy !== 'noeviction')
+    faults.push(
+      `PUSHFLEET_REDIS_URL: this Redis evicts keys when memory is short (maxmemory-policy is ${policy}); set "maxmemory-policy noeviction"`,
+    );
+  return faults;
+}
+
+async function readInfo(redis: RedisClient, until: number): Promise<string> {
+  for (;;) {
+    const info = await within(redis.info(), until - Date.now()).catch((error: Error) => error);
+    if (typeof info === 'string' && !/^loading:1/m.test(info)) return info;
+    if (Date.now() + 100 >= until) throw new ConfigurationError([unreachable(info)]);
+    await sleep(100);
+  }
+}
+
+function unreachable(answer: string | Error): string {
+  if (typeof answer === 'string') return 'PUSHFLEET_REDIS_URL: Redis is still loading its data; start again later';
+  return `PUSHFLEET_REDIS_URL: Redis cannot be reached (${answer.message}); is it running, and are address and password right?`;
+}
+
+async function within<T>(work: Promise<T>, ms: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('no answer in time')), Math.max(0, ms));
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

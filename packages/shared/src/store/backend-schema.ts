@@ -1,0 +1,172 @@
+import type { IdKind } from '../domain/recipient-list.ts';
+import { quoteName, type SchemaMapping } from '../domain/schema-mapping.ts';
+import type { Database, SqlValue, Statements } from './database.ts';
+
+/** A key of the backend's: how it reads in SQL and in our own tables. */
+export interface KeyColumn {
+  readonly kind: IdKind;
+  /** Column type for our own tables that hold it, so that both compare by an index. */
+  readonly ownType: string;
+}
+
+export interface BackendSchema {
+  readonly mapping: SchemaMapping;
+  readonly notificationId: KeyColumn;
+  readonly tokenId: KeyColumn;
+  readonly groupId: KeyColumn;
+  /** Columns of type TIMESTAMP are UTC already (our sessions are): no zone applies to them. */
+  readonly dueIsTimestamp: boolean;
+  readonly expiryIsDateTime: boolean;
+  /** False: finding due rows reads the whole table. */
+  readonly dueQueryHasIndex: boolean;
+}
+
+/** The mapping names what the database does not have. Mending the mapping (or the rights) mends it. */
+export class BackendSchemaError extends Error {
+  readonly code = 'PUSHFLEET_BACKEND_SCHEMA';
+}
+
+interface Column {
+  readonly column: string;
+  readonly dataType: string;
+  readonly columnType: string;
+  readonly charset: string | null;
+  readonly collation: string | null;
+}
+
+/**
+ * Looks at the backend's tables as the mapping names them.
+ * @throws BackendSchemaError listing everything that is missing
+ */
+export async function readBackendSchema(database: Database, mapping: SchemaMapping): Promise<BackendSchema> {
+  const faults: string[] = [];
+  const columnsByTable = new Map<string, Map<string, Column>>();
+  for (const [table, columns] of mappedColumns(mapping)) {
+    const known = columnsByTable.get(table) ?? (await readColumns(database, table));
+    columnsByTable.set(table, known);
+    if (known.size === 0) {
+      faults.push(`table ${table} does not exist, or this MySQL user may not read it`);
+      continue;
+    }
+    for (const column of columns) {
+      if (!known.has(column.toLowerCase())) faults.push(`table ${table} has no column ${column}`);
+    }
+  }
+  if (faults.length > 0)
+    throw new BackendSchemaError(
+      `the backend's tables do not fit (PUSHFLEET_SCHEMA_FILE maps other names):\n${faults.map((f) => `  ${f}`).join('\n')}`,
+    );
+  const column = (table: string, name: string) => columnsByTable.get(table)!.get(name.toLowerCase())!;
+  const { notification, token } = mapping;
+  return {
+    mapping,
+    notificationId: keyColumn(notification.table, column(notification.table, notification.id)),
+    tokenId: keyColumn(token.table, column(token.table, token.id)),
+    groupId: keyColumn(mapping.groupToken.table, column(mapping.groupToken.table, mapping.groupToken.group)),
+    dueIsTimestamp: column(notification.table, notification.due).dataType === 'timestamp',
+    expiryIsDateTime:
+      notification.expiry !== null &&
+      ['datetime', 'timestamp', 'date'].includes(column(notification.table, notification.expiry).dataType),
+    dueQueryHasIndex: await hasDueIndex(database, mapping),
+  };
+}
+
+/** The statement that makes the query for due rows fast. */
+export function dueIndexStatement(mapping: SchemaMapping): string {
+  const { table, sent, due } = mapping.notification;
+  return `CREATE INDEX pushfleet_due ON ${quoteName(table)} (${quoteName(sent)}, ${quoteName(due)});`;
+}
+
+/** An id for a statement: an integer stays one, so that the index on it is used. */
+export function idValue(key: KeyColumn, id: string): SqlValue {
+  if (key.kind === 'integer') return BigInt(id);
+  return key.kind === 'binary' ? Buffer.from(id, 'hex') : id;
+}
+
+/** An id as a column value gave it, in the one form it has everywhere else: text. */
+export function idText(value: unknown): string {
+  return Buffer.isBuffer(value) ? value.toString('hex') : String(value);
+}
+
+function mappedColumns(mapping: SchemaMapping): [table: string, columns: string[]][] {
+  const { notification: n, token: t, notificationToken, notificationGroup, groupToken } = mapping;
+  const named = (...columns: (string | null)[]) => columns.filter((column) => column !== null);
+  return [
+    [
+      n.table,
+      named(
+        n.id,
+        n.message,
+        n.sent,
+        n.due,
+        n.title,
+        n.subtitle,
+        n.badge,
+        n.sound,
+        n.payload,
+        n.pushType,
+        n.topic,
+        n.app,
+        n.priority,
+        n.expiry,
+        n.collapseId,
+        n.threadId,
+        n.category,
+        n.lane,
+        n.sentAt,
+      ),
+    ],
+    [t.table, named(t.id, t.token, t.active, t.registeredAt, t.environment, t.topic, t.app)],
+    [notificationToken.table, [notificationToken.notification, notificationToken.token]],
+    [notificationGroup.table, [notificationGroup.notification, notificationGroup.group]],
+    [groupToken.table, [groupToken.group, groupToken.token]],
+  ];
+}
+
+async function readColumns(
+  database: Statements & { readonly name: string },
+  table: string,
+): Promise<Map<string, Column>> {
+  const [schema, name] = splitName(database.name, table);
+  const rows = await database.rows<Column>(
+    `SELECT column_name AS \`column\`, LOWER(data_type) AS dataType, column_type AS columnType,
+            character_set_name AS charset, collation_name AS collation
+       FROM information_schema.columns WHERE table_schema = ? AND table_name = ?`,
+    [schema, name],
+  );
+  return new Map(rows.map((row) => [row.column.toLowerCase(), row]));
+}
+
+function keyColumn(table: string, column: Column): KeyColumn {
+  if (['tinyint', 'smallint', 'mediumint', 'int', 'bigint'].includes(column.dataType))
+    return { kind: 'integer', ownType: 'BIGINT' };
+  if (column.columnType.toLowerCase() === 'binary(16)') return { kind: 'binary', ownType: 'BINARY(16)' };
+  if (['char', 'varchar', 'uuid'].includes(column.dataType)) {
+    const collation =
+      column.collation === null ? '' : ` CHARACTER SET ${column.charset} COLLATE ${column.collation}`;
+    return { kind: 'text', ownType: `${column.columnType}${collation}` };
+  }
+  throw new BackendSchemaError(
+    `the key ${table}.${column.column} is a ${column.columnType}; Pushfleet works with integers, BINARY(16) and CHAR or VARCHAR keys`,
+  );
+}
+
+/** An index that starts with the sent flag and the due time, or with the due time alone. */
+async function hasDueIndex(database: Database, { notification }: SchemaMapping): Promise<boolean> {
+  const [schema, name] = splitName(database.name, notification.table);
+  const rows = await database.rows<{ name: string; columns: string }>(
+    `SELECT index_name AS name, GROUP_CONCAT(column_name ORDER BY seq_in_index) AS columns
+       FROM information_schema.statistics WHERE table_schema = ? AND table_name = ? GROUP BY index_name`,
+    [schema, name],
+  );
+  const { sent, due } = notification;
+  return rows.some(({ columns }) => {
+    const [first, second] = columns.toLowerCase().split(',');
+    return first === due.toLowerCase() || (first === sent.toLowerCase() && second === due.toLowerCase());
+  });
+}
+
+function splitName(database: string, table: string): [schema: string, name: string] {
+  const dot = table.indexOf('.');
+  return dot === -1 ? [database, table] : [table.slice(0, dot), table.slice(dot + 1)];
+}

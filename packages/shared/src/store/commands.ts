@@ -1,0 +1,95 @@
+import { z } from 'zod';
+import type { Store } from './store.ts';
+
+/** What operators may ask for; the producer executes it. */
+export const commandSchema = z.discriminatedUnion('verb', [
+  z.object({ verb: z.literal('pause'), app: z.string() }),
+  z.object({ verb: z.literal('resume'), app: z.string() }),
+  z.object({ verb: z.literal('rate'), app: z.string(), perSecond: z.int().min(0).nullable() }),
+  z.object({ verb: z.literal('cancel'), notificationId: z.string() }),
+  z.object({ verb: z.literal('restoreDevices'), tokenIds: z.array(z.string()).max(10_000) }),
+]);
+export type Command = z.output<typeof commandSchema>;
+
+export interface PendingCommand {
+  readonly id: number;
+  readonly command: Command | null;
+  readonly by: string;
+}
+
+export interface CommandResult {
+  readonly succeeded: boolean;
+  /** A sentence for the person who asked. */
+  readonly result: string;
+}
+
+type Tables = Pick<Store, 'database' | 'tables'>;
+
+/** @returns the id to look for the result under */
+export async function requestCommand(
+  { database, tables }: Tables,
+  command: Command,
+  by: string,
+): Promise<number> {
+  const { verb, ...rest } = command;
+  const { firstId } = await database.insert(
+    `INSERT INTO ${tables.command} (verb, arguments, requested_by, requested_at) VALUES (?, ?, ?, UTC_TIMESTAMP(3))`,
+    [verb, JSON.stringify(rest), by.slice(0, 190)],
+  );
+  return firstId;
+}
+
+export async function readPendingCommands(
+  { database, tables }: Tables,
+  limit: number,
+): Promise<PendingCommand[]> {
+  const rows = await database.rows<{ id: number; verb: string; arguments: string; by: string }>(
+    `SELECT id, verb, arguments, requested_by AS \`by\` FROM ${tables.command}
+      WHERE executed_at IS NULL ORDER BY id LIMIT ${limit}`,
+  );
+  return rows.map((row) => ({ id: row.id, by: row.by, command: parseCommand(row.verb, row.arguments) }));
+}
+
+/** Takes a command for execution; false when another producer has it. */
+export async function takeCommand({ database, tables }: Tables, id: number): Promise<boolean> {
+  const matched = await database.change(
+    `UPDATE ${tables.command} SET executed_at = UTC_TIMESTAMP(3) WHERE id = ? AND executed_at IS NULL`,
+    [id],
+  );
+  return matched === 1;
+}
+
+export async function finishCommand(
+  { database, tables }: Tables,
+  id: number,
+  result: CommandResult,
+): Promise<void> {
+  await database.change(`UPDATE ${tables.command} SET succeeded = ?, result = ? WHERE id = ?`, [
+    result.succeeded,
+    result.result,
+    id,
+  ]);
+}
+
+/** Null while no producer has executed it. */
+export async function readCommandResult(
+  { database, tables }: Tables,
+  id: number,
+): Promise<CommandResult | null> {
+  const rows = await database.rows<{ succeeded: number | null; result: string | null }>(
+    `SELECT succeeded, result FROM ${tables.command} WHERE id = ?`,
+    [id],
+  );
+  const row = rows[0];
+  return row === undefined || row.succeeded === null
+    ? null
+    : { succeeded: row.succeeded === 1, result: row.result ?? '' };
+}
+
+function parseCommand(verb: string, argumentsText: string): Command | null {
+  try {
+    return commandSchema.parse({ ...JSON.parse(argumentsText), verb });
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,107 @@
+import { quoteName } from '../domain/schema-mapping.ts';
+import { idText, idValue } from './backend-schema.ts';
+import { columnNames } from './column-names.ts';
+import type { SqlValue, Statements } from './database.ts';
+import type { Store } from './store.ts';
+
+/** A dispatch of which every batch is settled. */
+interface FinishedDispatch {
+  readonly dispatchId: number;
+  readonly notificationId: string | null;
+  readonly expired: boolean;
+}
+
+/** Sending dispatches without an open batch; of the given ones only, or of all. */
+export async function readFinishedDispatches(
+  { database, tables }: Store,
+  limit: number,
+  among?: readonly number[],
+): Promise<FinishedDispatch[]> {
+  if (among?.length === 0) return [];
+  const rows = await database.arrays(
+    `SELECT d.id, d.notification_id,
+            EXISTS (SELECT 1 FROM ${tables.batch} x WHERE x.dispatch_id = d.id AND x.expired > 0)
+       FROM ${tables.dispatch} d
+      WHERE d.state = 'sending' ${among === undefined ? '' : 'AND d.id IN (?)'}
+        AND NOT EXISTS (SELECT 1 FROM ${tables.batch} b WHERE b.dispatch_id = d.id AND b.state <> 'settled')
+      LIMIT ${limit}`,
+    among === undefined ? [] : [among],
+  );
+  return rows.map(([id, notificationId, expired]) => ({
+    dispatchId: Number(id),
+    notificationId: notificationId === null ? null : idText(notificationId),
+    expired: Number(expired) === 1,
+  }));
+}
+
+/**
+ * Ends dispatches and sets `sent` in the same transaction. Rows that the backend holds locked are left
+ * for the next time: we never wait for its locks. Rows that it deleted end without.
+ *
+ * @returns the dispatches that ended now
+ */
+export async function completeDispatches(
+  store: Store,
+  finished: readonly FinishedDispatch[],
+  sentAt: string,
+): Promise<number[]> {
+  if (finished.length === 0) return [];
+  const { database, tables, backend } = store;
+  return database.transaction(async (on) => {
+    const held = await on.arrays(
+      `SELECT id FROM ${tables.dispatch} WHERE id IN (?) AND state = 'sending' ORDER BY id FOR UPDATE`,
+      [finished.map(({ dispatchId }) => dispatchId)],
+    );
+    const mine = new Set(held.map(([id]) => Number(id)));
+    const candidates = finished.filter(({ dispatchId }) => mine.has(dispatchId));
+    const free = await lockNotifications(store, on, candidates);
+    const ended = candidates.filter(
+      ({ notificationId }) => notificationId === null || free.get(notificationId) !== 'locked',
+    );
+    const toSet = ended.filter(
+      ({ notificationId }) => notificationId !== null && free.get(notificationId) === 'free',
+    );
+    if (toSet.length > 0) {
+      const c = columnNames(backend.mapping);
+      const { sentValue, sentAt: sentAtColumn } = backend.mapping.notification;
+      const values: SqlValue[] = [sentValue];
+      if (sentAtColumn !== null) values.push(sentAt);
+      await on.change(
+        `UPDATE ${c.notification} SET ${c.sent} = ?${sentAtColumn === null ? '' : `, ${quoteName(sentAtColumn)} = ?`}
+          WHERE ${c.notificationId} IN (?)`,
+        [...values, toSet.map(({ notificationId }) => idValue(backend.notificationId, notificationId!))],
+      );
+    }
+    for (const state of ['done', 'expired'] as const) {
+      const ids = ended
+        .filter(({ expired }) => expired === (state === 'expired'))
+        .map(({ dispatchId }) => dispatchId);
+      if (ids.length > 0)
+        await on.change(
+          `UPDATE ${tables.dispatch} SET state = ?, finished_at = UTC_TIMESTAMP(3), sent_set_at = UTC_TIMESTAMP(3) WHERE id IN (?)`,
+          [state, ids],
+        );
+    }
+    return ended.map(({ dispatchId }) => dispatchId);
+  });
+}
+
+/** Which rows we hold now, which somebody else does, and which are gone. */
+async function lockNotifications(
+  { backend }: Store,
+  on: Statements,
+  dispatches: readonly FinishedDispatch[],
+): Promise<Map<string, 'free' | 'locked' | 'gone'>> {
+  const ids = dispatches.flatMap(({ notificationId }) => (notificationId === null ? [] : [notificationId]));
+  if (ids.length === 0) return new Map();
+  const c = columnNames(backend.mapping);
+  const values = [ids.map((id) => idValue(backend.notificationId, id))];
+  const select = `SELECT ${c.notificationId} FROM ${c.notification} WHERE ${c.notificationId} IN (?)`;
+  const free = await on.arrays(`${select} ORDER BY ${c.notificationId} FOR UPDATE SKIP LOCKED`, values);
+  const states = new Map<string, 'free' | 'locked' | 'gone'>(ids.map((id) => [id, 'gone']));
+  if (free.length < ids.length) {
+    for (const [id] of await on.arrays(select, values)) states.set(idText(id), 'locked');
+  }
+  for (const [id] of free) states.set(idText(id), 'free');
+  return states;
+}

@@ -1,0 +1,297 @@
+import { idText } from './backend-schema.ts';
+import { leaseEnd } from './claims.ts';
+import type { SqlValue, Statements } from './database.ts';
+import type { Store } from './store.ts';
+
+/** One planned batch, before it is written. */
+export interface PlannedBatch {
+  readonly seq: number;
+  readonly size: number;
+  /** `encodeRecipients` of its token ids. */
+  readonly recipients: Buffer;
+  readonly firstId: Buffer;
+  readonly lastId: Buffer;
+  readonly twins: Buffer | null;
+  /** Bytes where some are settled already (malformed device tokens); null: all wait. */
+  readonly outcomes: Buffer | null;
+  readonly rejected: number;
+  /** Outcome rows that belong to those bytes. */
+  readonly refusals: readonly {
+    readonly tokenId: string;
+    readonly reason: string;
+    readonly apnsId: string;
+  }[];
+}
+
+export interface AudienceCounts {
+  readonly directMembers: number;
+  readonly tokenGroups: number;
+  readonly inactive: number;
+  readonly duplicates: number;
+  readonly malformed: number;
+  readonly otherApp: number;
+  readonly recipients: number;
+}
+
+/** A dispatch that is being planned, as its planner needs it. */
+export interface Planning {
+  readonly dispatchId: number;
+  readonly notificationId: string | null;
+  readonly app: string;
+  readonly lane: string | null;
+  readonly nonce: string;
+  readonly fence: number;
+  readonly batches: number;
+  readonly cursor: string | null;
+  /** Text of the frozen request; null: the claim was never frozen. */
+  readonly request: string | null;
+  /** Milliseconds since the claim, by MySQL's clock. */
+  readonly ageMs: number;
+  /** UTC DATETIME(3) text. */
+  readonly dueAt: string;
+  readonly dueWall: string;
+  readonly counts: AudienceCounts;
+}
+
+const PLANNING_COLUMNS = `id, notification_id, app, lane, nonce, fence, batches, plan_cursor, request,
+  TIMESTAMPDIFF(MICROSECOND, claimed_at, UTC_TIMESTAMP(3)) / 1000, due_at, due_wall,
+  direct_members, token_groups, inactive, duplicates, malformed, other_app, recipients`;
+
+/** What this producer plans, oldest claim first. */
+export async function readOwnPlannings(
+  { database, tables }: Store,
+  owner: string,
+  limit: number,
+): Promise<Planning[]> {
+  const rows = await database.arrays(
+    `SELECT ${PLANNING_COLUMNS} FROM ${tables.dispatch} WHERE owner = ? AND state = 'planning' ORDER BY id LIMIT ${limit}`,
+    [owner],
+  );
+  return rows.map(toPlanning);
+}
+
+/** Keeps what this producer plans: one statement for all of it. */
+export async function renewLeases({ database, tables }: Store, owner: string): Promise<void> {
+  await database.change(
+    `UPDATE ${tables.dispatch} SET lease_until = ${leaseEnd()} WHERE owner = ? AND state = 'planning'`,
+    [owner],
+  );
+}
+
+/**
+ * Takes over what a silent producer was planning. The fence shuts the former owner out; the new nonce
+ * tells batches planned from now on from any that MySQL may have lost.
+ */
+export async function takeOverPlannings(
+  { database, tables }: Store,
+  owner: string,
+  nonce: string,
+  limit: number,
+): Promise<number> {
+  return database.change(
+    `UPDATE ${tables.dispatch} SET owner = ?, nonce = ?, fence = fence + 1, lease_until = ${leaseEnd()}
+      WHERE state = 'planning' AND lease_until < UTC_TIMESTAMP(3) ORDER BY id LIMIT ${limit}`,
+    [owner, nonce],
+  );
+}
+
+/** Another producer plans this dispatch now, or it was cancelled. Nothing was written. */
+export class PlanningLostError extends Error {
+  readonly code = 'PUSHFLEET_PLANNING_LOST';
+  constructor(readonly dispatchId: number) {
+    super(`the planning of dispatch ${dispatchId} went to another producer, or was cancelled`);
+  }
+}
+
+export interface PlannedPage {
+  readonly batches: readonly PlannedBatch[];
+  readonly cursor: string;
+  readonly counts: AudienceCounts;
+  readonly lane: string;
+  /** True: the audience is planned to its end. */
+  readonly complete: boolean;
+}
+
+/**
+ * Writes one page of batches together with the cursor, in one transaction and only while this producer
+ * still plans the dispatch.
+ * @throws PlanningLostError
+ */
+export async function savePlannedPage(store: Store, planning: Planning, page: PlannedPage): Promise<void> {
+  await store.database.transaction(async (on) => {
+    const matched = await updatePlanning(store, on, planning, page);
+    if (matched === 0) throw new PlanningLostError(planning.dispatchId);
+    await insertBatches(store, on, [{ planning, page }]);
+  });
+}
+
+/**
+ * Writes the whole plans of several small notifications in one transaction.
+ * @returns the dispatches that were planned; the others went elsewhere meanwhile
+ */
+export async function saveSmallPlans(
+  store: Store,
+  plans: readonly { readonly planning: Planning; readonly page: PlannedPage }[],
+): Promise<number[]> {
+  if (plans.length === 0) return [];
+  return store.database.transaction(async (on) => {
+    const { tables } = store;
+    const held = await on.arrays(
+      `SELECT id, fence FROM ${tables.dispatch} WHERE id IN (?) AND state = 'planning' ORDER BY id FOR UPDATE`,
+      [plans.map(({ planning }) => planning.dispatchId)],
+    );
+    const fences = new Map(held.map(([id, fence]) => [Number(id), Number(fence)]));
+    const mine = plans.filter(({ planning }) => fences.get(planning.dispatchId) === planning.fence);
+    if (mine.length === 0) return [];
+    await on.change(
+      `UPDATE ${tables.dispatch} d JOIN (${mine
+        .map(
+          () =>
+            'SELECT ? AS id, ? AS lane, ? AS batches, ? AS recipients, ? AS direct_members, ? AS inactive, ? AS duplicates, ? AS malformed, ? AS other_app',
+        )
+        .join(' UNION ALL ')}) v ON v.id = d.id
+          SET d.state = 'sending', d.owner = NULL, d.lease_until = NULL, d.planned_at = UTC_TIMESTAMP(3), d.lane = v.lane,
+              d.batches = v.batches, d.recipients = v.recipients, d.direct_members = v.direct_members,
+              d.inactive = v.inactive, d.duplicates = v.duplicates, d.malformed = v.malformed, d.other_app = v.other_app`,
+      mine.flatMap(({ planning, page: { batches, counts, lane } }) => [
+        planning.dispatchId,
+        lane,
+        batches.length,
+        counts.recipients,
+        counts.directMembers,
+        counts.inactive,
+        counts.duplicates,
+        counts.malformed,
+        counts.otherApp,
+      ]),
+    );
+    await insertBatches(store, on, mine);
+    return mine.map(({ planning }) => planning.dispatchId);
+  });
+}
+
+function updatePlanning(
+  { tables }: Store,
+  on: Statements,
+  planning: Planning,
+  { batches, cursor, counts, lane, complete }: PlannedPage,
+): Promise<number> {
+  const end = complete
+    ? "state = 'sending', owner = NULL, lease_until = NULL, planned_at = UTC_TIMESTAMP(3)"
+    : `lease_until = ${leaseEnd()}`;
+  return on.change(
+    `UPDATE ${tables.dispatch} SET ${end}, plan_cursor = ?, lane = ?, batches = batches + ?, recipients = ?,
+            direct_members = ?, token_groups = ?, inactive = ?, duplicates = ?, malformed = ?, other_app = ?
+      WHERE id = ? AND fence = ? AND state = 'planning'`,
+    [
+      cursor,
+      lane,
+      batches.length,
+      counts.recipients,
+      counts.directMembers,
+      counts.tokenGroups,
+      counts.inactive,
+      counts.duplicates,
+      counts.malformed,
+      counts.otherApp,
+      planning.dispatchId,
+      planning.fence,
+    ],
+  );
+}
+
+async function insertBatches(
+  { tables }: Store,
+  on: Statements,
+  plans: readonly { readonly planning: Planning; readonly page: PlannedPage }[],
+): Promise<void> {
+  const rows: SqlValue[][] = [];
+  const outcomes: SqlValue[][] = [];
+  for (const { planning, page } of plans) {
+    for (const b of page.batches) {
+      const settled = b.rejected === b.size;
+      rows.push([
+        planning.dispatchId,
+        b.seq,
+        planning.app,
+        page.lane,
+        settled ? 'settled' : 'planned',
+        b.size,
+        planning.nonce,
+        b.recipients,
+        b.firstId,
+        b.lastId,
+        b.twins,
+        b.outcomes,
+        b.rejected,
+      ]);
+      for (const { tokenId, reason, apnsId } of b.refusals)
+        outcomes.push([planning.dispatchId, tokenId, b.seq, 'rejected', 0, reason, null, 0, apnsId]);
+    }
+  }
+  if (rows.length > 0)
+    await on.change(
+      `INSERT INTO ${tables.batch} (dispatch_id, seq, app, lane, state, size, nonce, recipients, first_id, last_id,
+                                    twins, outcomes, rejected) VALUES ?`,
+      [rows],
+    );
+  if (outcomes.length > 0)
+    await on.change(
+      `INSERT INTO ${tables.outcome} (dispatch_id, token_id, seq, outcome, status, reason, apns_timestamp, attempts, apns_id, at)
+       VALUES ${outcomes.map(() => '(?, ?, ?, ?, ?, ?, ?, ?, ?, UTC_TIMESTAMP(3))').join(', ')}
+       ON DUPLICATE KEY UPDATE seq = VALUES(seq)`,
+      outcomes.flat(),
+    );
+}
+
+/** The token ids that are planned already, batch by batch: a take-over learns from them whom not to take again. */
+export async function* readPlannedRecipients(
+  { database, tables }: Store,
+  dispatchId: number,
+): AsyncGenerator<Buffer[]> {
+  for (let after = -1; ; ) {
+    const rows = await database.arrays(
+      `SELECT seq, recipients FROM ${tables.batch} WHERE dispatch_id = ? AND seq > ? ORDER BY seq LIMIT 10`,
+      [dispatchId, after],
+    );
+    if (rows.length === 0) return;
+    yield rows.map(([, recipients]) => recipients as Buffer);
+    after = Number(rows.at(-1)![0]);
+  }
+}
+
+function toPlanning(row: unknown[]): Planning {
+  const [
+    id,
+    notificationId,
+    app,
+    lane,
+    nonce,
+    fence,
+    batches,
+    cursor,
+    request,
+    age,
+    dueAt,
+    dueWall,
+    ...counts
+  ] = row;
+  const [directMembers, tokenGroups, inactive, duplicates, malformed, otherApp, recipients] = counts.map(
+    Number,
+  ) as [number, number, number, number, number, number, number];
+  return {
+    dispatchId: Number(id),
+    notificationId: notificationId === null ? null : idText(notificationId),
+    app: String(app),
+    lane: lane === null ? null : String(lane),
+    nonce: String(nonce),
+    fence: Number(fence),
+    batches: Number(batches),
+    cursor: cursor === null ? null : String(cursor),
+    request: request === null ? null : String(request),
+    ageMs: Number(age),
+    dueAt: String(dueAt),
+    dueWall: String(dueWall),
+    counts: { directMembers, tokenGroups, inactive, duplicates, malformed, otherApp, recipients },
+  };
+}

@@ -1,0 +1,166 @@
+import { idText } from './backend-schema.ts';
+import type { SqlValue } from './database.ts';
+import type { Store } from './store.ts';
+
+/** What waits in Redis of one lane, as MySQL knows it: late only to the safe side. */
+export interface LaneLoad {
+  readonly recipients: number;
+  readonly jobs: number;
+}
+
+export async function readLaneLoad(
+  { database, tables }: Store,
+  app: string,
+  lane: string,
+): Promise<LaneLoad> {
+  const rows = await database.arrays(
+    `SELECT COALESCE(SUM(size), 0), COUNT(*) FROM ${tables.batch} WHERE app = ? AND lane = ? AND state = 'queued'`,
+    [app, lane],
+  );
+  return { recipients: Number(rows[0]![0]), jobs: Number(rows[0]![1]) };
+}
+
+/** A batch that may go to Redis, with all that its job needs but the device tokens. */
+export interface ReadyBatch {
+  readonly dispatchId: number;
+  readonly seq: number;
+  readonly notificationId: string | null;
+  readonly round: number;
+  readonly batches: number;
+  readonly app: string;
+  readonly lane: string;
+  readonly size: number;
+  readonly nonce: string;
+  readonly recipients: Buffer;
+  readonly outcomes: Buffer | null;
+  readonly trials: string | null;
+  readonly resent: number;
+  readonly generation: number;
+  readonly revision: number;
+  readonly request: string;
+  readonly dueAt: string;
+  readonly deadline: string;
+}
+
+/** Dispatches of a lane that have planned batches, from `after` on: the next ones in the round. */
+export async function readWaitingDispatches(
+  { database, tables }: Store,
+  app: string,
+  lane: string,
+  after: number,
+  limit: number,
+): Promise<number[]> {
+  const rows = await database.arrays(
+    `SELECT dispatch_id FROM ${tables.batch}
+      WHERE app = ? AND lane = ? AND state = 'planned' AND dispatch_id > ? GROUP BY dispatch_id ORDER BY dispatch_id LIMIT ${limit}`,
+    [app, lane, after],
+  );
+  return rows.map(([id]) => Number(id));
+}
+
+/** The first planned batches of each of these dispatches, while they are sending. */
+export async function readPlannedBatches(
+  store: Store,
+  app: string,
+  lane: string,
+  dispatchIds: readonly number[],
+  perDispatch: number,
+): Promise<ReadyBatch[]> {
+  if (dispatchIds.length === 0) return [];
+  const { tables } = store;
+  // One branch per dispatch: a plain IN with one LIMIT would serve the first alone.
+  const branches = dispatchIds.map(
+    () =>
+      `(SELECT dispatch_id, seq FROM ${tables.batch} WHERE app = ? AND lane = ? AND state = 'planned' AND dispatch_id = ?
+         ORDER BY seq LIMIT ${perDispatch})`,
+  );
+  return readReady(
+    store,
+    `(${branches.join(' UNION ALL ')}) p JOIN ${tables.batch} b ON b.dispatch_id = p.dispatch_id AND b.seq = p.seq`,
+    dispatchIds.flatMap((id) => [app, lane, id]),
+    '',
+  );
+}
+
+/** Parked batches whose time has come. */
+export async function readRipeBatches(
+  store: Store,
+  app: string,
+  lane: string,
+  limit: number,
+): Promise<ReadyBatch[]> {
+  return readReady(
+    store,
+    `${store.tables.batch} b`,
+    [app, lane],
+    `AND b.app = ? AND b.lane = ? AND b.state = 'parked' AND b.not_before <= UTC_TIMESTAMP(3) ORDER BY b.not_before LIMIT ${limit}`,
+  );
+}
+
+async function readReady(
+  { database, tables }: Store,
+  from: string,
+  values: SqlValue[],
+  where: string,
+): Promise<ReadyBatch[]> {
+  const rows = await database.arrays(
+    `SELECT b.dispatch_id, b.seq, d.notification_id, d.round, d.batches, b.app, b.lane, b.size, b.nonce, b.recipients,
+            b.outcomes, b.trials, b.resent, b.generation, b.revision, d.request, d.due_at, d.deadline
+       FROM ${from} JOIN ${tables.dispatch} d ON d.id = b.dispatch_id WHERE d.state = 'sending' ${where}`,
+    values,
+  );
+  return rows.map((row) => ({
+    dispatchId: Number(row[0]),
+    seq: Number(row[1]),
+    notificationId: row[2] === null ? null : idText(row[2]),
+    round: Number(row[3]),
+    batches: Number(row[4]),
+    app: String(row[5]),
+    lane: String(row[6]),
+    size: Number(row[7]),
+    nonce: String(row[8]),
+    recipients: row[9] as Buffer,
+    outcomes: row[10] as Buffer | null,
+    trials: row[11] === null ? null : String(row[11]),
+    resent: Number(row[12]),
+    generation: Number(row[13]),
+    revision: Number(row[14]),
+    request: String(row[15]),
+    dueAt: String(row[16]),
+    deadline: String(row[17]),
+  }));
+}
+
+export interface QueuedMark {
+  readonly batch: ReadyBatch;
+  /** Bytes as they are now that the device tokens were looked up (deleted and inactive rows are cancelled). */
+  readonly outcomes: Buffer | null;
+  readonly cancelled: number;
+  /** True: nobody is left to send to. */
+  readonly settled: boolean;
+}
+
+/**
+ * Marks batches queued, each with its next generation, before they are added to Redis.
+ * @returns the marks that took; another producer was faster with the others
+ */
+export async function markQueued(
+  { database, tables }: Store,
+  marks: readonly QueuedMark[],
+): Promise<QueuedMark[]> {
+  return database.transaction(async (on) => {
+    const taken: QueuedMark[] = [];
+    for (const mark of marks) {
+      const { batch, outcomes, cancelled, settled } = mark;
+      const matched = await on.change(
+        `UPDATE ${tables.batch} SET state = '${settled ? 'settled' : 'queued'}', generation = generation + 1,
+                revision = revision + 1, queued_at = UTC_TIMESTAMP(3), not_before = NULL, outcomes = ?,
+                cancelled = cancelled + ?, settled_at = ${settled ? 'UTC_TIMESTAMP(3)' : 'NULL'}
+          WHERE dispatch_id = ? AND seq = ? AND state IN ('planned', 'parked') AND revision = ?`,
+        [outcomes, cancelled, batch.dispatchId, batch.seq, batch.revision],
+      );
+      if (matched === 1) taken.push(mark);
+    }
+    return taken;
+  });
+}

@@ -1,0 +1,318 @@
+import { apnsId } from '../domain/apns-id.ts';
+import {
+  type BatchProgress,
+  decodeProgress,
+  earliestNotBefore,
+  encodeProgress,
+  hasRefusal,
+  mergeProgress,
+  newProgress,
+} from '../domain/batch-progress.ts';
+import { FAILED, isSettled, OUTCOMES, tally, WAITING } from '../domain/outcomes.ts';
+import { decodeRecipients } from '../domain/recipient-list.ts';
+import { utcDateTime, utcInstant } from '../domain/wall-time.ts';
+import type { SqlValue, Statements } from './database.ts';
+import type { Store } from './store.ts';
+
+/** What somebody tells of one batch. */
+export interface TellingOfBatch {
+  readonly dispatchId: number;
+  readonly seq: number;
+  readonly generation: number;
+  readonly nonce: string;
+  readonly progress: BatchProgress;
+  /** Nobody works on this generation any more. */
+  readonly ended: boolean;
+}
+
+export interface Recorded {
+  readonly telling: TellingOfBatch;
+  /** `unknown`: there is no such batch, or it was planned anew since. */
+  readonly state: 'queued' | 'parked' | 'settled' | 'unknown';
+  /** Recipients that got their outcome by this telling, by outcome and reason. */
+  readonly news: readonly { readonly outcome: string; readonly reason: string; readonly count: number }[];
+}
+
+interface StoredBatch {
+  readonly state: string;
+  readonly app: string;
+  readonly nonce: string;
+  readonly generation: number;
+  readonly recipients: Buffer;
+  readonly progress: BatchProgress;
+}
+
+/**
+ * Merges what workers tell into MySQL, several batches in one transaction: bytes by the larger one, the
+ * rows of refused recipients and the retirements with them. Repeats and late tellings change nothing.
+ */
+export async function recordTellings(
+  store: Store,
+  tellings: readonly TellingOfBatch[],
+  retireReasons: ReadonlySet<string>,
+): Promise<Recorded[]> {
+  if (tellings.length === 0) return [];
+  return store.database.transaction(async (on) => {
+    const stored = await lockBatches(store, on, tellings);
+    const recorded: Recorded[] = [];
+    const changed = new Map<string, { telling: TellingOfBatch; batch: StoredBatch; before: BatchProgress }>();
+    for (const telling of tellings) {
+      const key = `${telling.dispatchId}-${telling.seq}`;
+      const batch = stored.get(key);
+      if (
+        batch === undefined ||
+        batch.nonce !== telling.nonce ||
+        sizeOf(batch) !== telling.progress.outcomes.length
+      ) {
+        recorded.push({ telling, state: 'unknown', news: [] });
+        continue;
+      }
+      const before = changed.get(key)?.before ?? batch.progress;
+      const after = mergeProgress(batch.progress, heard(telling, batch));
+      const merged = { ...batch, progress: after, state: nextState(batch, telling, after) };
+      recorded.push({
+        telling,
+        state: merged.state as Recorded['state'],
+        news: newsOf(batch.progress, after),
+      });
+      stored.set(key, merged);
+      changed.set(key, { telling, batch: merged, before });
+    }
+    const rows = [...changed.values()];
+    await updateBatches(store, on, rows);
+    await writeOutcomes(store, on, rows, retireReasons);
+    return recorded;
+  });
+}
+
+/** Of an older generation only what APNs said counts: it has nothing to say about who waits or gave up. */
+function heard(telling: TellingOfBatch, batch: StoredBatch): BatchProgress {
+  if (telling.generation >= batch.generation) return telling.progress;
+  return {
+    ...telling.progress,
+    outcomes: telling.progress.outcomes.map((byte) => (byte >= 4 ? byte : WAITING)),
+    trials: new Map(),
+  };
+}
+
+function nextState(batch: StoredBatch, telling: TellingOfBatch, progress: BatchProgress): string {
+  if (batch.state === 'settled' || isSettled(progress.outcomes)) return 'settled';
+  const isOver = telling.ended && telling.generation === batch.generation && batch.state === 'queued';
+  return isOver ? 'parked' : batch.state;
+}
+
+async function lockBatches(
+  { tables }: Store,
+  on: Statements,
+  tellings: readonly TellingOfBatch[],
+): Promise<Map<string, StoredBatch>> {
+  const keys = [...new Map(tellings.map((t) => [`${t.dispatchId}-${t.seq}`, t])).values()];
+  // In the order of the primary key, as every other transaction of ours.
+  const rows = await on.arrays(
+    `SELECT dispatch_id, seq, state, app, nonce, generation, recipients, outcomes, trials, size, resent,
+            first_accepted_at, last_accepted_at
+       FROM ${tables.batch} WHERE (dispatch_id, seq) IN (${keys.map(() => '(?, ?)').join(', ')})
+      ORDER BY dispatch_id, seq FOR UPDATE`,
+    keys.flatMap((t) => [t.dispatchId, t.seq]),
+  );
+  return new Map(
+    rows.map(
+      ([
+        dispatchId,
+        seq,
+        state,
+        app,
+        nonce,
+        generation,
+        recipients,
+        outcomes,
+        trials,
+        size,
+        resent,
+        first,
+        last,
+      ]) => [
+        `${dispatchId}-${seq}`,
+        {
+          state: String(state),
+          app: String(app),
+          nonce: String(nonce),
+          generation: Number(generation),
+          recipients: recipients as Buffer,
+          progress: storedProgress(
+            Number(size),
+            outcomes as Buffer | null,
+            trials as string | null,
+            Number(resent),
+            first,
+            last,
+          ),
+        },
+      ],
+    ),
+  );
+}
+
+/** Progress of a batch as MySQL holds it; what was refused stands in its own table and is not read here. */
+export function storedProgress(
+  size: number,
+  outcomes: Buffer | null,
+  trials: string | null,
+  resent: number,
+  firstAcceptedAt: unknown = null,
+  lastAcceptedAt: unknown = null,
+): BatchProgress {
+  return {
+    ...newProgress(size),
+    outcomes: outcomes === null ? new Uint8Array(size) : new Uint8Array(outcomes),
+    trials: trials === null ? new Map() : decodeProgress(trials).trials,
+    resent,
+    firstAcceptedAt: firstAcceptedAt === null ? null : utcInstant(String(firstAcceptedAt)),
+    lastAcceptedAt: lastAcceptedAt === null ? null : utcInstant(String(lastAcceptedAt)),
+  };
+}
+
+async function updateBatches(
+  { tables }: Store,
+  on: Statements,
+  rows: readonly { batch: StoredBatch; telling: TellingOfBatch }[],
+) {
+  if (rows.length === 0) return;
+  await on.change(
+    `UPDATE ${tables.batch} b JOIN (${rows
+      .map(
+        () =>
+          'SELECT ? AS dispatch_id, ? AS seq, ? AS state, ? AS outcomes, ? AS trials, ? AS not_before, ? AS accepted, ? AS rejected, ? AS retired, ? AS expired, ? AS cancelled, ? AS failed, ? AS resent, ? AS first_at, ? AS last_at',
+      )
+      .join(' UNION ALL ')}) v ON v.dispatch_id = b.dispatch_id AND v.seq = b.seq
+        SET b.settled_at = IF(v.state = 'settled', COALESCE(b.settled_at, UTC_TIMESTAMP(3)), NULL),
+            b.state = v.state, b.outcomes = v.outcomes, b.trials = v.trials, b.not_before = v.not_before,
+            b.accepted = v.accepted, b.rejected = v.rejected, b.retired = v.retired, b.expired = v.expired,
+            b.cancelled = v.cancelled, b.failed = v.failed, b.resent = v.resent,
+            b.first_accepted_at = v.first_at, b.last_accepted_at = v.last_at, b.revision = b.revision + 1`,
+    rows.flatMap(({ batch, telling }): SqlValue[] => {
+      const { progress } = batch;
+      const counts = tally(progress.outcomes);
+      const earliest = batch.state === 'parked' ? earliestNotBefore(progress) : null;
+      return [
+        telling.dispatchId,
+        telling.seq,
+        batch.state,
+        Buffer.from(progress.outcomes),
+        trialsText(progress),
+        earliest === null ? null : utcDateTime(earliest),
+        counts.accepted,
+        counts.rejected,
+        counts.retired,
+        counts.expired,
+        counts.cancelled,
+        counts.failed,
+        progress.resent,
+        dateOrNull(progress.firstAcceptedAt),
+        dateOrNull(progress.lastAcceptedAt),
+      ];
+    }),
+  );
+}
+
+async function writeOutcomes(
+  { tables }: Store,
+  on: Statements,
+  rows: readonly { telling: TellingOfBatch; batch: StoredBatch; before: BatchProgress }[],
+  retireReasons: ReadonlySet<string>,
+): Promise<void> {
+  const outcomes: SqlValue[] = [];
+  const retirements: SqlValue[] = [];
+  const superseded: SqlValue[] = [];
+  for (const { telling, batch, before } of rows) {
+    const { progress } = batch;
+    const idOf = idsOnDemand(batch.recipients);
+    for (const [index, refusal] of progress.refusals) {
+      const byte = progress.outcomes[index]!;
+      // Told before, and written then; a failed one may have failed again in another way.
+      if (!hasRefusal(byte) || (byte === before.outcomes[index] && byte !== FAILED)) continue;
+      const tokenId = idOf(index);
+      outcomes.push(
+        telling.dispatchId,
+        tokenId,
+        telling.seq,
+        OUTCOMES[byte]!,
+        refusal.status,
+        refusal.reason.slice(0, 64),
+        dateOrNull(refusal.timestamp),
+        refusal.attempts,
+        apnsId(telling.dispatchId, tokenId),
+        utcDateTime(refusal.at),
+      );
+      if (retireReasons.has(refusal.reason) && refusal.deviceToken !== null)
+        retirements.push(
+          telling.dispatchId,
+          tokenId,
+          refusal.deviceToken,
+          batch.app,
+          refusal.reason.slice(0, 64),
+          dateOrNull(refusal.timestamp),
+        );
+    }
+    before.outcomes.forEach((byte, index) => {
+      if (byte === FAILED && !hasRefusal(progress.outcomes[index]!))
+        superseded.push([telling.dispatchId, idOf(index)] as unknown as SqlValue);
+    });
+  }
+  if (superseded.length > 0)
+    await on.change(`DELETE FROM ${tables.outcome} WHERE (dispatch_id, token_id) IN (?)`, [superseded]);
+  if (outcomes.length > 0)
+    await on.change(
+      `INSERT INTO ${tables.outcome} (dispatch_id, token_id, seq, outcome, status, reason, apns_timestamp, attempts, apns_id, at)
+       VALUES ${tuples(outcomes.length / 10, 10)}
+       ON DUPLICATE KEY UPDATE outcome = VALUES(outcome), status = VALUES(status), reason = VALUES(reason),
+         apns_timestamp = VALUES(apns_timestamp), attempts = VALUES(attempts), at = VALUES(at)`,
+      outcomes,
+    );
+  if (retirements.length > 0)
+    await on.change(
+      `INSERT INTO ${tables.retirement} (dispatch_id, token_id, device_token, app, reason, apns_timestamp, state, created_at)
+       VALUES ${Array.from({ length: retirements.length / 6 }, () => "(?, ?, ?, ?, ?, ?, 'pending', UTC_TIMESTAMP(3))").join(', ')}
+       ON DUPLICATE KEY UPDATE id = id`,
+      retirements,
+    );
+}
+
+/** Unpacks the ids of a batch only when somebody asks for one. */
+function idsOnDemand(recipients: Buffer): (index: number) => string {
+  let ids: string[] | undefined;
+  return (index) => {
+    ids = ids ?? decodeRecipients(recipients);
+    return ids[index]!;
+  };
+}
+
+function newsOf(before: BatchProgress, after: BatchProgress): Recorded['news'] {
+  const counts = new Map<string, { outcome: string; reason: string; count: number }>();
+  after.outcomes.forEach((byte, index) => {
+    if (byte === before.outcomes[index] || byte === WAITING) return;
+    const outcome = OUTCOMES[byte]!;
+    const reason = after.refusals.get(index)?.reason ?? '';
+    const entry = counts.get(`${outcome} ${reason}`) ?? { outcome, reason, count: 0 };
+    counts.set(`${outcome} ${reason}`, { ...entry, count: entry.count + 1 });
+  });
+  return [...counts.values()];
+}
+
+/** Trials alone, in the format of a whole progress. */
+function trialsText(progress: BatchProgress): string | null {
+  if (progress.trials.size === 0) return null;
+  return encodeProgress({ ...newProgress(0), trials: progress.trials });
+}
+
+function sizeOf(batch: StoredBatch): number {
+  return batch.progress.outcomes.length;
+}
+
+function dateOrNull(instant: number | null): string | null {
+  return instant === null ? null : utcDateTime(instant);
+}
+
+function tuples(count: number, width: number): string {
+  return Array.from({ length: count }, () => `(${Array(width).fill('?').join(', ')})`).join(', ');
+}

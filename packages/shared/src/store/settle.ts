@@ -1,0 +1,141 @@
+import { CANCELLED, type EXPIRED, tally, WAITING } from '../domain/outcomes.ts';
+import { idText, idValue } from './backend-schema.ts';
+import { columnNames, unsentCondition } from './column-names.ts';
+import type { Store } from './store.ts';
+
+/**
+ * Cancel and expiry end recipients that nobody sends to any more. A byte is only ever raised, so what a
+ * worker still tells of them (accepted after all) wins.
+ */
+const SETTLE_CHUNK = 500;
+
+/**
+ * Ends the waiting recipients of a dispatch.
+ * @param states batches in these states; queued ones only when no worker will touch them
+ * @returns recipients that were ended
+ */
+export async function settleWaiting(
+  store: Store,
+  dispatchId: number,
+  byte: typeof CANCELLED | typeof EXPIRED,
+  states: readonly ('planned' | 'parked' | 'queued')[],
+): Promise<number> {
+  let ended = 0;
+  for (;;) {
+    const { settled, recipients } = await settleChunk(store, dispatchId, byte, states);
+    ended += recipients;
+    if (settled < SETTLE_CHUNK) return ended;
+  }
+}
+
+async function settleChunk(
+  { database, tables }: Store,
+  dispatchId: number,
+  byte: number,
+  states: readonly string[],
+): Promise<{ settled: number; recipients: number }> {
+  return database.transaction(async (on) => {
+    const rows = await on.arrays(
+      `SELECT seq, size, outcomes FROM ${tables.batch} WHERE dispatch_id = ? AND state IN (?)
+        ORDER BY seq LIMIT ${SETTLE_CHUNK} FOR UPDATE`,
+      [dispatchId, states],
+    );
+    let recipients = 0;
+    const untouched: number[] = [];
+    for (const [seq, size, stored] of rows) {
+      if (stored === null) {
+        untouched.push(Number(seq));
+        recipients += Number(size);
+        continue;
+      }
+      const outcomes = Buffer.from(stored as Buffer).map((known) => (known === WAITING ? byte : known));
+      const counts = tally(outcomes);
+      recipients += tally(stored as Buffer).waiting;
+      await on.change(
+        `UPDATE ${tables.batch} SET outcomes = ?, cancelled = ?, expired = ?, ${SETTLED} WHERE dispatch_id = ? AND seq = ?`,
+        [Buffer.from(outcomes), counts.cancelled, counts.expired, dispatchId, Number(seq)],
+      );
+    }
+    if (untouched.length > 0)
+      await on.change(
+        `UPDATE ${tables.batch} SET outcomes = REPEAT(?, size), ${byte === CANCELLED ? 'cancelled' : 'expired'} = size,
+                ${SETTLED} WHERE dispatch_id = ? AND seq IN (?)`,
+        [Buffer.of(byte), dispatchId, untouched],
+      );
+    return { settled: rows.length, recipients };
+  });
+}
+
+const SETTLED =
+  "state = 'settled', settled_at = UTC_TIMESTAMP(3), not_before = NULL, trials = NULL, revision = revision + 1";
+
+/** Stops a dispatch for good: nothing of it is planned or queued any more. False when it has ended already. */
+export async function cancelDispatch(
+  { database, tables }: Store,
+  dispatchId: number,
+  by: string,
+): Promise<boolean> {
+  const matched = await database.change(
+    `UPDATE ${tables.dispatch} SET state = 'cancelled', fence = fence + 1, owner = NULL, lease_until = NULL, error = ?
+      WHERE id = ? AND state IN ('planning', 'sending', 'held')`,
+    [`cancelled by ${by}`.slice(0, 1_000), dispatchId],
+  );
+  return matched === 1;
+}
+
+/** Cancelled dispatches that still have batches to end. */
+export async function readCancelledDispatches({ database, tables }: Store, limit: number): Promise<number[]> {
+  const rows = await database.arrays(
+    `SELECT id FROM ${tables.dispatch} WHERE state = 'cancelled' AND finished_at IS NULL LIMIT ${limit}`,
+  );
+  return rows.map(([id]) => Number(id));
+}
+
+/** Ends a cancelled dispatch whose last batch is settled. */
+export async function finishCancelled({ database, tables }: Store, dispatchId: number): Promise<boolean> {
+  const matched = await database.change(
+    `UPDATE ${tables.dispatch} d SET d.finished_at = UTC_TIMESTAMP(3)
+      WHERE d.id = ? AND d.state = 'cancelled' AND d.finished_at IS NULL
+        AND NOT EXISTS (SELECT 1 FROM ${tables.batch} b WHERE b.dispatch_id = d.id AND b.state <> 'settled')`,
+    [dispatchId],
+  );
+  return matched === 1;
+}
+
+/** Dispatches past their deadline that are not at their end. */
+export async function readOverdueDispatches(
+  { database, tables }: Store,
+  limit: number,
+): Promise<{ dispatchId: number; overdueMs: number }[]> {
+  const rows = await database.arrays(
+    `SELECT id, TIMESTAMPDIFF(MICROSECOND, deadline, UTC_TIMESTAMP(3)) / 1000 FROM ${tables.dispatch}
+      WHERE state = 'sending' AND deadline <= UTC_TIMESTAMP(3) LIMIT ${limit}`,
+  );
+  return rows.map(([id, overdue]) => ({ dispatchId: Number(id), overdueMs: Number(overdue) }));
+}
+
+/** Dispatches that are under way although the backend has set `sent` itself: it wants no more of them. */
+export async function readForeignSent(store: Store, limit: number): Promise<number[]> {
+  const { database, tables, backend } = store;
+  const c = columnNames(backend.mapping);
+  const unsent = unsentCondition(backend.mapping, 'n');
+  const rows = await database.arrays(
+    `SELECT d.id FROM ${tables.dispatch} d JOIN ${c.notification} n ON n.${c.notificationId} = d.notification_id
+      WHERE d.state IN ('planning', 'sending', 'held') AND d.sent_set_at IS NULL AND NOT (${unsent.sql}) LIMIT ${limit}`,
+    unsent.values,
+  );
+  return rows.map(([id]) => Number(id));
+}
+
+/** The running dispatch of a notification, or its last one. */
+export async function readLastDispatch(
+  { database, tables, backend }: Store,
+  notificationId: string,
+): Promise<{ dispatchId: number; state: string } | null> {
+  if (backend.notificationId.kind === 'integer' && !/^\d{1,19}$/.test(notificationId)) return null;
+  const rows = await database.arrays(
+    `SELECT id, state FROM ${tables.dispatch} WHERE notification_id = ? ORDER BY round DESC LIMIT 1`,
+    [idValue(backend.notificationId, notificationId)],
+  );
+  return rows[0] === undefined ? null : { dispatchId: Number(rows[0][0]), state: idText(rows[0][1]) };
+}
