@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MysqlBinary } from './find-servers.ts';
 import { LocalServerError } from './local-server.ts';
+import { runCommand } from './run-command.ts';
 
 /**
  * Makes the data directory on the first start: a root without a password and nothing else. It is made
@@ -21,7 +21,7 @@ export async function ensureDataDirectory(
   rmSync(unfinished, { recursive: true, force: true });
   mkdirSync(unfinished, { mode: 0o700 });
   const [command, ...args] = initCommand(program, unfinished, join(directory, 'tmp'), asRoot);
-  const { code, output } = await run(command!, args);
+  const { code, output } = await runCommand(command!, args);
   if (code !== 0) {
     throw new LocalServerError(
       `${command} could not make a data directory in ${directory} (exit ${code}). It said:\n` +
@@ -57,18 +57,4 @@ export function initCommand(
     '--skip-test-db',
     '--skip-name-resolve',
   ];
-}
-
-function run(command: string, args: readonly string[]): Promise<{ code: number; output: string }> {
-  return new Promise((resolve) => {
-    let output = '';
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (text) => {
-        output += text;
-      });
-    }
-    child.once('error', (error) => resolve({ code: 127, output: error.message }));
-    child.once('close', (code) => resolve({ code: code ?? 1, output }));
-  });
 }
