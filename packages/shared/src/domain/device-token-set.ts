@@ -1,0 +1,120 @@
+/**
+ * Which device tokens an audience holds already, as 64-bit hashes of the normalised strings: 8 bytes each,
+ * so a set for 1.5 million has a fixed 16 MB whatever it holds. Two of ten million strings share a hash
+ * about three times in a million broadcasts.
+ */
+const SLOTS = 2 ** 21;
+export const EXACT_CAPACITY = 1_500_000;
+
+export class DeviceTokenSet {
+  #slots = SLOTS;
+  #table = new Uint32Array(SLOTS * 2);
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** @returns false when it is in the set already */
+  add(deviceToken: string): boolean {
+    hash(deviceToken);
+    if (this.#size > this.#slots * 0.72) this.#grow();
+    return this.#insert(high, low);
+  }
+
+  has(deviceToken: string): boolean {
+    hash(deviceToken);
+    const mask = this.#slots - 1;
+    for (let slot = low & mask; ; slot = (slot + 1) & mask) {
+      const storedHigh = this.#table[slot * 2]!;
+      const storedLow = this.#table[slot * 2 + 1]!;
+      if (storedHigh === 0 && storedLow === 0) return false;
+      if (storedHigh === high && storedLow === low) return true;
+    }
+  }
+
+  /** Empties it and keeps its memory for the next audience. */
+  clear(): void {
+    this.#table.fill(0);
+    this.#size = 0;
+  }
+
+  #insert(h: number, l: number): boolean {
+    const mask = this.#slots - 1;
+    for (let slot = l & mask; ; slot = (slot + 1) & mask) {
+      const storedHigh = this.#table[slot * 2]!;
+      const storedLow = this.#table[slot * 2 + 1]!;
+      if (storedHigh === h && storedLow === l) return false;
+      if (storedHigh === 0 && storedLow === 0) {
+        this.#table[slot * 2] = h;
+        this.#table[slot * 2 + 1] = l;
+        this.#size++;
+        return true;
+      }
+    }
+  }
+
+  /** Only ever needed for the candidates of an audience whose strings mostly stand in several rows. */
+  #grow(): void {
+    const old = this.#table;
+    this.#slots *= 2;
+    this.#table = new Uint32Array(this.#slots * 2);
+    this.#size = 0;
+    for (let i = 0; i < old.length; i += 2)
+      if (old[i] !== 0 || old[i + 1] !== 0) this.#insert(old[i]!, old[i + 1]!);
+  }
+}
+
+const BLOOM_BITS = 2 ** 27;
+const BLOOM_PROBES = 4;
+
+/** Finds strings that may stand in an audience twice, in a fixed 16 MB: at ten million, 1 in 250 is a false alarm. */
+export class RepeatFinder {
+  readonly #bits = new Uint32Array(BLOOM_BITS / 32);
+
+  /** @returns true when this string, or one that looks like it, was seen before */
+  seenBefore(deviceToken: string): boolean {
+    hash(deviceToken);
+    let seen = true;
+    // Double hashing (Kirsch and Mitzenmacher): as good as independent hashes.
+    for (let probe = 0, bit = low; probe < BLOOM_PROBES; probe++, bit = (bit + high) | 0) {
+      const at = (bit >>> 0) % BLOOM_BITS;
+      const mask = 1 << (at & 31);
+      if ((this.#bits[at >>> 5]! & mask) === 0) {
+        seen = false;
+        this.#bits[at >>> 5]! |= mask;
+      }
+    }
+    return seen;
+  }
+}
+
+// Two 32-bit lanes of multiply-and-rotate over the characters, each finished as in MurmurHash3. The
+// results stand here instead of in an object: this runs once per recipient.
+let high = 0;
+let low = 0;
+
+function hash(text: string): void {
+  let a = 0x9e3779b1 ^ text.length;
+  let b = 0x85ebca77;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    a = Math.imul(a ^ code, 0x85ebca6b);
+    a = (a << 13) | (a >>> 19);
+    b = Math.imul(b ^ code, 0xc2b2ae35);
+    b = (b << 15) | (b >>> 17);
+  }
+  a = finish(a);
+  b = finish(b ^ a);
+  high = b >>> 0;
+  // Both zero marks an empty slot.
+  low = a >>> 0 || 1;
+}
+
+function finish(value: number): number {
+  let mixed = value ^ (value >>> 16);
+  mixed = Math.imul(mixed, 0x85ebca6b);
+  mixed ^= mixed >>> 13;
+  mixed = Math.imul(mixed, 0xc2b2ae35);
+  return mixed ^ (mixed >>> 16);
+}
