@@ -27,7 +27,9 @@ export class Http2Connection implements ApnsConnection {
   #session: ClientHttp2Session | undefined;
   #socket: TLSSocket | undefined;
   #open = 0;
+  #settingsSeen = false;
   #draining = false;
+  #closing = false;
   #dead = false;
   #cause = '';
   #goawayLastId: number | undefined;
@@ -78,7 +80,7 @@ export class Http2Connection implements ApnsConnection {
       this.#open++;
       watchExchange(stream, timeoutMs, this.#fate, this.#heard, (answer) => {
         this.#open--;
-        if (this.#draining && this.#open === 0) this.#closeSoon();
+        this.#closeIfDone();
         settle(answer);
       });
     });
@@ -108,9 +110,8 @@ export class Http2Connection implements ApnsConnection {
   drain(): Promise<void> {
     if (!this.#draining && !this.#dead) {
       this.#draining = true;
-      if (this.#session === undefined || this.streamLimit === 0) this.destroy('drained before it was ready');
-      else this.#session.close();
-      if (this.#open === 0) this.#closeSoon();
+      if (this.#settingsSeen) this.#closeIfDone();
+      else this.destroy('drained before it was ready');
     }
     return this.#whenDead;
   }
@@ -152,6 +153,7 @@ export class Http2Connection implements ApnsConnection {
     session.on('remoteSettings', (settings) => {
       this.#heard();
       this.streamLimit = settings.maxConcurrentStreams ?? Number.POSITIVE_INFINITY;
+      this.#settingsSeen = true;
       this.#resolveReady();
       this.#emit({ type: 'streamLimit' });
     });
@@ -169,7 +171,7 @@ export class Http2Connection implements ApnsConnection {
     this.#note(`APNs sent GOAWAY (code ${code}${reason && `, ${reason}`})`);
     // Node closes the session in this same event; a request() from now on would throw.
     this.#draining = true;
-    if (this.#open === 0) this.#closeSoon();
+    this.#closeIfDone();
     this.#emit({ type: 'goaway', code, reason });
   }
 
@@ -187,8 +189,15 @@ export class Http2Connection implements ApnsConnection {
     this.#cause ||= cause;
   }
 
-  /** All streams have ended: a peer that does not close its side within a second is not waited for. */
-  #closeSoon(): void {
+  /**
+   * Our GOAWAY goes out only now: nghttp2 writes it before the HEADERS of streams just opened, and the
+   * server then refuses them. A peer that does not close its side within a second is not waited for.
+   */
+  #closeIfDone(): void {
+    if (!this.#draining || this.#open > 0 || this.#closing || this.#dead) return;
+    this.#closing = true;
+    this.#note('drained');
+    this.#session?.close();
     setTimeout(() => this.destroy('drained'), LINGER_MS).unref();
   }
 

@@ -88,6 +88,10 @@ function nodeApnWriter(client: NodeApnClient, authority: string): PushWriter {
       client.config.createConnection = () => socket;
       await client.connect();
       session = client.session!;
+      // A second GOAWAY (a graceful shutdown may send two) makes node-apn destroy the session with all
+      // that is open on it. Nothing of its own is needed: Node closes the session by itself.
+      for (const event of ['goaway', 'error', 'frameError', 'close']) session.removeAllListeners(event);
+      session.on('error', ignore);
       const request = session.request;
       session.request = (headers, options) => {
         // Here, since the other headers are one object for the whole batch and node-apn copies them anyway.
