@@ -92,6 +92,16 @@ export function expirationSeconds(expiry: NotificationOptions['expiry']): number
   return typeof expiry === 'number' ? expiry : Math.floor(Date.parse(expiry) / 1000);
 }
 
+/**
+ * `apns-collapse-id` of a dispatch that has none of its own: a repeat, should the answer to the first
+ * be lost, then replaces the first on the screen.
+ *
+ * @param fleet name of the installation, so that two of them never replace each other's pushes
+ */
+export function defaultCollapseId(fleet: string, dispatchId: number): string {
+  return `pf-${fleet}-${dispatchId}`;
+}
+
 function impliedPushType(options: NotificationOptions): string {
   const aps = options.payload?.aps;
   const isContent = typeof aps === 'object' && aps !== null && 'content-available' in aps;
