@@ -1,0 +1,39 @@
+const HIDDEN = '[hidden]';
+
+/** Device tokens and the audience: never on the board, whatever the settings. */
+const ALWAYS_HIDDEN = ['tokens', 'ids'];
+
+/** A device token in hex, in the spelling with blanks and angle brackets too (the least ever seen is 32 bytes). */
+const DEVICE_TOKEN_HEX = /[0-9a-f](?:[\s<>]*[0-9a-f]){63,}/gi;
+
+/** The same 32 bytes or more in base64. Both cases are asked for: paths and ids are mostly lower-case. */
+const DEVICE_TOKEN_BASE64 = /[A-Za-z0-9+/]{43,}/g;
+
+/** Takes device tokens, audience and (unless shown) payload out of whatever the board answers. */
+export type Hide = (value: unknown) => unknown;
+
+/**
+ * Bull Board formats a job's data and name only: error messages, stack traces, logs and options come
+ * from other hands. So the whole answer goes through here, strings, keys and all.
+ */
+export function createHide(options: { readonly showPayload: boolean }): Hide {
+  const fields = options.showPayload ? ALWAYS_HIDDEN : [...ALWAYS_HIDDEN, 'payload'];
+  // A field that somebody printed: its end cannot be told where quotes are escaped twice, so all behind it goes.
+  const printed = new RegExp(`\\b(${fields.join('|')})\\b(["'\\\\]*\\s*[:=]\\s*)[\\\\]*["'\`{[][^]*`, 'g');
+
+  const hideText = (text: string): string =>
+    text
+      .replace(printed, `$1$2${HIDDEN}`)
+      .replace(DEVICE_TOKEN_HEX, HIDDEN)
+      .replace(DEVICE_TOKEN_BASE64, (run) => (/[A-Z]/.test(run) && /[a-z]/.test(run) ? HIDDEN : run));
+
+  const hide: Hide = (value) => {
+    if (typeof value === 'string') return hideText(value);
+    if (Array.isArray(value)) return value.map(hide);
+    if (value === null || typeof value !== 'object') return value;
+    return Object.fromEntries(
+      Object.entries(value).map(([key, held]) => [hideText(key), fields.includes(key) ? HIDDEN : hide(held)]),
+    );
+  };
+  return hide;
+}

@@ -1,0 +1,29 @@
+import { type Environment, loadConfig } from '@pushfleet/shared/platform/config';
+import { createLog } from '@pushfleet/shared/platform/log';
+import { boardSettings } from '@pushfleet/shared/platform/process-settings';
+import { stopOnSignal } from '@pushfleet/shared/platform/stop';
+import { startBoard } from './board.ts';
+import { loginFaults } from './login.ts';
+
+/**
+ * Board: Bull Board over the queues of all apps, until SIGTERM.
+ *
+ * @returns the exit code
+ * @throws ConfigurationError where the settings cannot be used
+ */
+export async function runBoard(environment: Environment): Promise<number> {
+  const config = loadConfig(boardSettings, environment, loginFaults);
+  const log = createLog('board', {
+    level: config.PUSHFLEET_LOG_LEVEL,
+    format: config.PUSHFLEET_LOG_FORMAT,
+  });
+
+  const board = await startBoard(config, log);
+  const url = new URL(config.PUSHFLEET_BOARD_BASE_PATH, board.address).href;
+  log.info(
+    { event: 'board.ready', url, writable: config.PUSHFLEET_BOARD_WRITABLE },
+    'the board can be opened',
+  );
+
+  return stopOnSignal(board.parts, { timeoutMs: config.PUSHFLEET_DRAIN_TIMEOUT_MS, log });
+}
