@@ -52,7 +52,8 @@ async function readInfo(redis: RedisClient, until: number): Promise<string> {
 }
 
 function unreachable(answer: string | Error): string {
-  if (typeof answer === 'string') return 'PUSHFLEET_REDIS_URL: Redis is still loading its data; start again later';
+  if (typeof answer === 'string')
+    return 'PUSHFLEET_REDIS_URL: Redis is still loading its data; start again later';
   return `PUSHFLEET_REDIS_URL: Redis cannot be reached (${answer.message}); is it running, and are address and password right?`;
 }
 

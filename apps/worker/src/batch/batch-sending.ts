@@ -1,0 +1,142 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { ApnsAnswer } from '@pushfleet/shared/domain/apns-answer';
+import { apnsId } from '@pushfleet/shared/domain/apns-id';
+import type { BatchProgress } from '@pushfleet/shared/domain/batch-progress';
+import type { RunHold } from '../lanes/run-hold.ts';
+import { type AnswerEffect, applyAnswer, markUnanswered, NO_ANSWER } from './answer-effect.ts';
+import type { OpenBatch } from './open-batch.ts';
+import { RecipientQueue } from './recipient-queue.ts';
+import type { RunCheckpoints } from './run-checkpoints.ts';
+import { SendPermission, type StopCause } from './send-permission.ts';
+import type { SendingParts } from './sending-parts.ts';
+
+/** Requests started without giving way: at some 0.1 ms each, an alert waits no longer than that. */
+const BURST = 16;
+/** The governor answers every request in 10 s, if only with "no answer"; a little more than that. */
+const ANSWERS_WITHIN_MS = 15_000;
+
+/**
+ * Sends a batch to whoever is due, and to whoever becomes due while answers are awaited. Each answer goes
+ * into the progress at once. Ends when nobody is due and every answer is there, or when it must stop.
+ */
+export class BatchSending {
+  readonly #queue: RecipientQueue;
+  readonly #permission: SendPermission;
+  readonly #freeResends = new Map<number, number>();
+  #probe: number | null = null;
+  #wake: () => void = () => {};
+  #closed = false;
+
+  constructor(
+    private readonly batch: OpenBatch,
+    private readonly progress: BatchProgress,
+    private readonly hold: RunHold,
+    private readonly checkpoints: RunCheckpoints,
+    private readonly parts: SendingParts,
+  ) {
+    this.#queue = new RecipientQueue(batch.indexes, progress, Date.now());
+    this.#permission = new SendPermission(batch.job, hold, checkpoints, parts);
+    hold.signal.addEventListener('abort', () => this.#wake(), { once: true });
+  }
+
+  /** Resolves with why it had to stop, or null when all that was due was sent. */
+  async send(): Promise<StopCause | null> {
+    await this.#sendWhileDue();
+    await this.#awaitAnswers();
+    this.#closed = true; // what comes later belongs to another run
+    if (this.#probe !== null) this.parts.breaker.probeGivenUp();
+    return this.#permission.stopCause;
+  }
+
+  async #sendWhileDue(): Promise<void> {
+    for (let started = 1; ; ) {
+      const position = this.#queue.next(Date.now());
+      if (position === null) {
+        if (this.#queue.inFlight === 0 || this.hold.haltedBy !== null) return;
+        await this.#nextEvent(this.#queue.nextDueAt() - Date.now());
+        continue;
+      }
+      const permission = await this.#permission.ask();
+      if (permission === 'denied') return;
+      if (permission === 'probe') this.#probe = position;
+      this.#start(position);
+      if (started++ % BURST === 0) await nextTurn();
+    }
+  }
+
+  #start(position: number): void {
+    const { batch, parts } = this;
+    const index = batch.indexes[position]!;
+    if (this.progress.trials.get(index)?.reason === NO_ANSWER) {
+      this.progress.resent++;
+      parts.observer.resentUnanswered();
+    }
+    this.#queue.started(position);
+    const startedAt = performance.now();
+    void parts.governor
+      .send({
+        deviceToken: batch.deviceTokens[position]!,
+        apnsId: apnsId(batch.job.dispatch, batch.tokenIds[position]!),
+        headers: batch.headers,
+        payload: batch.job.payload,
+      })
+      .then((answer) => this.#answered(position, answer, performance.now() - startedAt));
+  }
+
+  #answered(position: number, answer: ApnsAnswer, ms: number): void {
+    if (this.#closed) return;
+    const { batch, parts } = this;
+    const now = Date.now();
+    const freeResends = this.#freeResends.get(position) ?? 0;
+    const effect = applyAnswer(this.progress, batch.indexes[position]!, answer, {
+      policy: parts.policy,
+      now,
+      random: Math.random(),
+      deviceToken: batch.deviceTokens[position]!,
+      freeResends,
+    });
+    if (effect.verdict === 'resend') this.#freeResends.set(position, freeResends + 1);
+    parts.observer.answered(answer, effect.verdict, effect.reason, ms);
+    if (effect.outcome !== null) parts.observer.settled(effect.outcome, effect.reason, 1, batch.job.dueAt);
+    this.#tellBreaker(position, answer, effect);
+    this.#queue.ended(position, now);
+    this.checkpoints.noteAnswer();
+    this.#wake();
+  }
+
+  #tellBreaker(position: number, answer: ApnsAnswer, { verdict, outcome, reason }: AnswerEffect): void {
+    const { breaker } = this.parts;
+    if (verdict === 'accepted') breaker.accepted();
+    if (verdict === 'resend' && answer.answered && answer.status === 403) breaker.stale(reason);
+    if (position === this.#probe) {
+      this.#probe = null;
+      const isFinal = outcome !== null && outcome !== 'failed';
+      breaker.probeAnswered(verdict === 'stop' ? 'refused' : isFinal ? 'passed' : 'unclear', reason);
+    } else if (verdict === 'stop') breaker.refused(reason);
+  }
+
+  /** What is not answered in time may have reached APNs: the next request to it is a repeat. */
+  async #awaitAnswers(): Promise<void> {
+    const until = performance.now() + ANSWERS_WITHIN_MS;
+    while (this.#queue.inFlight > 0) {
+      const left = Math.min(until, this.hold.drainUntil) - performance.now();
+      if (left <= 0) break;
+      await this.#nextEvent(left);
+    }
+    for (const position of this.#queue.flying()) {
+      markUnanswered(this.progress, this.batch.indexes[position]!, Date.now());
+      this.checkpoints.noteAnswer();
+    }
+  }
+
+  /** An answer, a halt, or at most so many milliseconds. */
+  #nextEvent(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, Math.min(Math.max(ms, 0), 1_000));
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}

@@ -1,0 +1,104 @@
+import {
+  type BatchJob,
+  batchJobId,
+  batchJobSchema,
+  unpackDeviceTokens,
+} from '@pushfleet/shared/domain/batch-job';
+import { type BatchProgress, decodeProgress } from '@pushfleet/shared/domain/batch-progress';
+import { WAITING } from '@pushfleet/shared/domain/outcomes';
+import { PUSH_TYPES } from '@pushfleet/shared/domain/push-types';
+import { decodeRecipients } from '@pushfleet/shared/domain/recipient-list';
+import type { AppIdentity } from '../control-verdict.ts';
+
+/** A batch ready to be sent: what its job holds, unpacked. The lists have the recipients of this job only. */
+export interface OpenBatch {
+  readonly jobId: string;
+  readonly job: BatchJob;
+  /** Where in the batch each recipient of this job stands, ascending. */
+  readonly indexes: readonly number[];
+  readonly deviceTokens: readonly string[];
+  readonly tokenIds: readonly string[];
+  /** What was known when the job was queued. */
+  readonly known: BatchProgress;
+  /** The same object for every request of the batch. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/**
+ * - `refused`: not for this worker, or not yet; it goes back for another one.
+ * - `malformed`: nobody can send it. The sentence is shown to people and holds no data of the job.
+ */
+export type Intake =
+  | { readonly kind: 'batch'; readonly batch: OpenBatch }
+  | { readonly kind: 'refused'; readonly why: string; readonly retryInMs: number }
+  | { readonly kind: 'malformed'; readonly sentence: string };
+
+/** Decides whether this worker sends what a job holds. `fleet` is the control copy's. */
+export function openBatch(jobId: string, data: unknown, identity: AppIdentity, fleet: string): Intake {
+  const version = typeof data === 'object' && data !== null && 'v' in data ? data.v : undefined;
+  if (typeof version === 'number' && version !== 1)
+    return refused(`its format ${version} is newer than this worker; upgrade the workers`, 10_000);
+  const read = batchJobSchema.safeParse(data);
+  if (!read.success) {
+    const fields = [...new Set(read.error.issues.map((issue) => issue.path.join('.') || 'the job'))];
+    return malformed(`the job does not hold a batch (wrong or missing: ${fields.slice(0, 5).join(', ')})`);
+  }
+  const job = read.data;
+  const ownId = batchJobId(job.dispatch, job.seq, job.generation);
+  if (jobId !== ownId)
+    return malformed(`this job is a copy of ${ownId}; a copy is never sent. Use replay to send again`);
+  if (job.fleet !== fleet) return refused('it is of another installation', 10_000);
+  if (job.app !== identity.app) return refused(`it is for app ${job.app}`, 10_000);
+  if (job.environment !== identity.environment || !isTopicOf(job, identity.topic))
+    return refused(
+      `it is for ${job.topic} in ${job.environment}, this worker sends for ${identity.topic} in ${identity.environment}`,
+      10_000,
+    );
+  return unpack(jobId, job);
+}
+
+function unpack(jobId: string, job: BatchJob): Intake {
+  try {
+    const known = decodeProgress(job.progress);
+    const deviceTokens = unpackDeviceTokens(job.tokens);
+    const tokenIds = decodeRecipients(Buffer.from(job.ids, 'base64'));
+    const indexes: number[] = [];
+    known.outcomes.forEach((byte, index) => {
+      if (byte === WAITING) indexes.push(index);
+    });
+    if (known.outcomes.length !== job.size) return malformed('the batch and its outcomes differ in length');
+    if (deviceTokens.length !== indexes.length || tokenIds.length !== indexes.length)
+      return malformed(
+        `the batch has ${indexes.length} waiting recipients but ${deviceTokens.length} device tokens and ${tokenIds.length} ids`,
+      );
+    const batch = { jobId, job, indexes, deviceTokens, tokenIds, known, headers: headersOf(job) };
+    return { kind: 'batch', batch };
+  } catch {
+    return malformed('the lists of the batch cannot be unpacked');
+  }
+}
+
+function headersOf(job: BatchJob): Record<string, string> {
+  return {
+    'apns-topic': job.topic,
+    'apns-push-type': job.pushType,
+    'apns-priority': String(job.priority),
+    // Never left out: without it APNs stores a push for up to 30 days.
+    'apns-expiration': String(job.expiration ?? Math.floor(job.deadline / 1_000)),
+    'apns-collapse-id': job.collapseId,
+  };
+}
+
+/** The topic is the app's bundle id with the suffix of the push type. */
+function isTopicOf(job: BatchJob, topic: string): boolean {
+  const suffix = PUSH_TYPES.get(job.pushType)?.topicSuffix ?? '';
+  return job.topic === topic || job.topic === topic + suffix;
+}
+
+function refused(why: string, retryInMs: number): Intake {
+  return { kind: 'refused', why, retryInMs };
+}
+
+function malformed(sentence: string): Intake {
+  return { kind: 'malformed', sentence };
+}

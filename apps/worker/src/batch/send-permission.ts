@@ -1,0 +1,98 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { BatchJob } from '@pushfleet/shared/domain/batch-job';
+import type { RunHold } from '../lanes/run-hold.ts';
+import type { RunCheckpoints } from './run-checkpoints.ts';
+import type { SendingParts } from './sending-parts.ts';
+
+/** No request starts while an answer is older and in no acknowledged checkpoint (F18). */
+const UNSAVED_MS = 200;
+/** No request starts when the lock may run out within this time: its answer would belong to another run. */
+const LOCK_MARGIN_MS = 2_000;
+const LOOK_AGAIN_MS = 10;
+
+/** `granted` and `probe` hold a slot of the connection. `probe`: the only one until its answer is there. */
+export type Permission = 'granted' | 'probe' | 'denied';
+export type StopCause = 'cancelled' | 'expired' | 'halted';
+
+/**
+ * Asks, before each request of a run, everything that must allow it. Checked against clocks each time,
+ * never by a timer: timers fire late after a process was stopped for a while.
+ */
+export class SendPermission {
+  #stopCause: StopCause | null = null;
+
+  constructor(
+    private readonly job: BatchJob,
+    private readonly hold: RunHold,
+    private readonly checkpoints: RunCheckpoints,
+    private readonly parts: SendingParts,
+  ) {}
+
+  /** Why the run must send nothing more, once it was denied. */
+  get stopCause(): StopCause | null {
+    return this.#stopCause;
+  }
+
+  async ask(): Promise<Permission> {
+    const { governor, limiter, breaker } = this.parts;
+    const { lane } = this.job;
+    const { signal } = this.hold;
+    while (await this.#untilAllowed()) {
+      const pass = breaker.pass();
+      if (pass === 'wait') {
+        await pause(LOOK_AGAIN_MS, signal);
+        continue;
+      }
+      // The slot first: a share of the rate that waits for a slot would come on top of a later second.
+      let held = governor.tryAcquire(lane);
+      let waited = false;
+      try {
+        if (!held) {
+          waited = true;
+          await governor.acquire(lane, signal);
+          held = true;
+        }
+        if (!limiter.tryTake(lane)) {
+          waited = true;
+          await limiter.take(lane, signal);
+        }
+      } catch {
+        if (held) governor.release();
+        if (pass === 'probe') breaker.probeGivenUp();
+        if (!signal.aborted) this.hold.halt('stopping'); // the connection is closed for good
+        continue;
+      }
+      if (!waited || this.#verdict() === 'allowed') return pass === 'probe' ? 'probe' : 'granted';
+      governor.release();
+      if (pass === 'probe') breaker.probeGivenUp();
+    }
+    return 'denied';
+  }
+
+  async #untilAllowed(): Promise<boolean> {
+    for (;;) {
+      const verdict = this.#verdict();
+      if (verdict === 'allowed') return true;
+      if (verdict !== 'wait') {
+        this.#stopCause = verdict;
+        return false;
+      }
+      await pause(LOOK_AGAIN_MS, this.hold.signal);
+    }
+  }
+
+  #verdict(): 'allowed' | 'wait' | StopCause {
+    if (this.hold.haltedBy !== null) return 'halted';
+    if (this.parts.control.isCancelled(this.job.dispatch)) return 'cancelled';
+    if (Date.now() >= this.job.deadline) return 'expired';
+    if (this.checkpoints.unsavedForMs() > UNSAVED_MS) return 'wait';
+    if (this.hold.lockAgeMs() > this.parts.lockDurationMs - LOCK_MARGIN_MS) return 'wait';
+    // Whoever watches the control copy halts this run in a moment.
+    if (this.parts.control.current() === null) return 'wait';
+    return 'allowed';
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => {});
+}

@@ -1,0 +1,81 @@
+import type { Log } from '@pushfleet/shared/platform/log';
+import type { ControlCopy } from '@pushfleet/shared/queue/control-copy';
+
+const POLL_MS = 250;
+/** A copy that was last seen longer ago counts as none. */
+const STALE_MS = 2_000;
+
+export interface ControlWatchOptions {
+  /** Null where there is no copy. May hang or reject while Redis is away. */
+  readonly read: () => Promise<ControlCopy | null>;
+  readonly log: Log;
+}
+
+/**
+ * Follows the operators' decisions (pause, rate, cancel) by polling their copy in Redis: a poll cannot
+ * miss what a message could. A missing copy, or none for two seconds, is null: nothing is sent then.
+ */
+export class ControlWatch {
+  #copy: ControlCopy | null = null;
+  #seenAt = Number.NEGATIVE_INFINITY;
+  #cancelled: ReadonlySet<number> = new Set();
+  #timer: NodeJS.Timeout | undefined;
+  #reading = false;
+  #told: string | undefined;
+  readonly #listeners: ((copy: ControlCopy | null) => void)[] = [];
+
+  constructor(private readonly options: ControlWatchOptions) {}
+
+  start(): void {
+    this.#timer ??= setInterval(() => void this.poll(), POLL_MS);
+    void this.poll();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Checked against the clock at each call: timers fire late after a process was stopped for a while. */
+  current(): ControlCopy | null {
+    return performance.now() - this.#seenAt <= STALE_MS ? this.#copy : null;
+  }
+
+  isCancelled(dispatch: number): boolean {
+    return this.#cancelled.has(dispatch);
+  }
+
+  /** Told the copy at the first reading and whenever it is another one. */
+  onChange(listener: (copy: ControlCopy | null) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** One reading; also tells when the copy has gone stale while a reading hangs. */
+  async poll(): Promise<void> {
+    if (this.#reading) {
+      this.#tell();
+      return;
+    }
+    this.#reading = true;
+    const askedAt = performance.now();
+    try {
+      const copy = await this.options.read();
+      this.#copy = copy;
+      this.#seenAt = askedAt;
+      this.#cancelled = new Set(copy?.cancelled);
+    } catch (error) {
+      this.options.log.debug({ event: 'control.unreadable', err: error }, 'the control copy cannot be read');
+    } finally {
+      this.#reading = false;
+    }
+    this.#tell();
+  }
+
+  #tell(): void {
+    const copy = this.current();
+    const text = JSON.stringify(copy);
+    if (text === this.#told) return;
+    this.#told = text;
+    for (const listener of this.#listeners) listener(copy);
+  }
+}

@@ -1,0 +1,100 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LANES, type Lane } from '@pushfleet/shared/domain/lanes';
+import type { Log } from '@pushfleet/shared/platform/log';
+import type { RedisClient } from '@pushfleet/shared/queue/redis-connection';
+import type { LaneGate } from './lane-gate.ts';
+import { type JobEnd, type LaneJob, LaneWorker } from './lane-worker.ts';
+import type { RunHold } from './run-hold.ts';
+
+export interface LanesOptions {
+  readonly redis: RedisClient;
+  readonly prefix: string;
+  readonly app: string;
+  readonly maxInFlight: number;
+  readonly gate: LaneGate;
+  readonly process: (lane: Lane, job: LaneJob, hold: RunHold) => Promise<JobEnd>;
+  readonly log: Log;
+}
+
+/** Enough small batches at once to fill the send window, of either lane. */
+const MAX_JOBS = 128;
+const REDIS_PAUSE_MS = 1_000;
+/** For the connection, Redis and the log, after the lanes. */
+const LEFT_FOR_OTHERS_MS = 2_000;
+/** For checkpoint, result and hand-back, after the last answer. */
+const LEFT_FOR_HANDING_BACK_MS = 1_500;
+const ANSWERS_MS = 8_000;
+
+/** Both lanes of this worker, open while the gate is. */
+export class Lanes {
+  readonly #workers: readonly LaneWorker[];
+  #redisTimer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly options: LanesOptions) {
+    // Two windows full: while one batch waits for its last answers the next ones keep the window full.
+    const maxRecipients = Math.max(2_000, 2 * options.maxInFlight);
+    this.#workers = LANES.map(
+      (lane) =>
+        new LaneWorker({
+          ...options,
+          lane,
+          maxJobs: MAX_JOBS,
+          maxRecipients,
+          process: (job, hold) => options.process(lane, job, hold),
+          onRedisRefuses: (error) => this.#onRedisRefuses(error),
+        }),
+    );
+    options.gate.onChange((change) => {
+      for (const worker of this.#workers) {
+        if (change.isOpen) worker.open();
+        else worker.close(change.closedBy);
+      }
+      const { causes } = options.gate;
+      options.log.info(
+        { event: change.isOpen ? 'lanes.opened' : 'lanes.closed', app: options.app, causes },
+        change.isOpen ? 'taking jobs' : 'taking no jobs',
+      );
+    });
+    if (options.gate.isOpen) for (const worker of this.#workers) worker.open();
+  }
+
+  get running(): number {
+    return this.#workers.reduce((sum, worker) => sum + worker.running, 0);
+  }
+
+  /** Null, or why a lane cannot notice jobs although it is open. */
+  stuck(): string | null {
+    const lane = this.#workers.find((worker) => worker.isDeaf);
+    return lane === undefined ? null : `the ${lane.lane} lane has no connection to wait for jobs on`;
+  }
+
+  /** While a probe is due each lane takes one job. */
+  set oneAtATime(only: boolean) {
+    for (const worker of this.#workers) worker.oneAtATime = only;
+  }
+
+  /**
+   * Takes no more, waits for the answers in flight, hands back what is left, lets go of Redis. In time
+   * also while Redis is away: what could not be handed back is taken over when its lock runs out.
+   */
+  async stop(remainingMs: number): Promise<void> {
+    clearTimeout(this.#redisTimer);
+    const until = performance.now() + Math.max(0, remainingMs - LEFT_FOR_OTHERS_MS);
+    const answersUntil = Math.min(performance.now() + ANSWERS_MS, until - LEFT_FOR_HANDING_BACK_MS);
+    this.options.gate.close('stopping');
+    // A fetch under way may bring one more job; it is handed back at once.
+    for (const worker of this.#workers) worker.drainUntil(answersUntil);
+    while (this.#workers.some((worker) => !worker.isIdle) && performance.now() < until) await sleep(5);
+    await Promise.race([Promise.all(this.#workers.map((worker) => worker.disconnect())), sleep(500)]);
+  }
+
+  /** Without a pause an idle lane would ask some thousand times a second. */
+  #onRedisRefuses(error: Error): void {
+    const { gate, log } = this.options;
+    if (!gate.causes.includes('redis'))
+      log.error({ event: 'redis.refuses', err: error }, 'Redis refuses to write; trying again each second');
+    gate.close('redis');
+    clearTimeout(this.#redisTimer);
+    this.#redisTimer = setTimeout(() => gate.withdraw('redis'), REDIS_PAUSE_MS);
+  }
+}

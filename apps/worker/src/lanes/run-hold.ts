@@ -1,0 +1,49 @@
+import type { GateCause } from './lane-gate.ts';
+
+/** Why a run must start no further request. `lost`: another run, or nobody, owns the job now. */
+export type HaltCause = GateCause | 'lost';
+
+/**
+ * A run's hold on its job: when its lock was last certainly renewed, and whether it may go on. Times of
+ * both clocks, since one stands still and the other jumps while a machine sleeps.
+ */
+export class RunHold {
+  #haltedBy: HaltCause | null = null;
+  readonly #abort = new AbortController();
+  #renewedMono: number;
+  #renewedWall: number;
+  /** Answers in flight are waited for until then (performance.now() milliseconds). */
+  drainUntil = Number.POSITIVE_INFINITY;
+
+  /** @param lockedAt milliseconds since 1970: when the worker asked for the job */
+  constructor(lockedAt: number) {
+    this.#renewedWall = lockedAt;
+    this.#renewedMono = performance.now() - Math.max(0, Date.now() - lockedAt);
+  }
+
+  get haltedBy(): HaltCause | null {
+    return this.#haltedBy;
+  }
+
+  /** Aborted when the run is halted. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** A run that lost its job stays lost, whatever else happens. */
+  halt(cause: HaltCause): void {
+    if (this.#haltedBy === null || cause === 'lost') this.#haltedBy = cause;
+    this.#abort.abort(cause);
+  }
+
+  /** @param mono, wall when the renewal that Redis has acknowledged was asked for */
+  renewed(mono: number, wall: number): void {
+    this.#renewedMono = mono;
+    this.#renewedWall = wall;
+  }
+
+  /** Milliseconds since the last acknowledged renewal, by the clock that says more. */
+  lockAgeMs(): number {
+    return Math.max(performance.now() - this.#renewedMono, Date.now() - this.#renewedWall);
+  }
+}

@@ -1,0 +1,78 @@
+import { readFileSync } from 'node:fs';
+import type { Environment } from '@pushfleet/shared/platform/config';
+import { startHealthServer } from '@pushfleet/shared/platform/health-server';
+import { createLog } from '@pushfleet/shared/platform/log';
+import { type Stoppable, stopOnSignal } from '@pushfleet/shared/platform/stop';
+import { takeConnectPermit } from '@pushfleet/shared/queue/connect-permit';
+import { credentialExpiresAt } from './apns/credential.ts';
+import { openGovernor } from './open-governor.ts';
+import { openRedisLinks } from './redis-links.ts';
+import { startWorker } from './worker.ts';
+import { loadWorkerConfig, readCredential } from './worker-config.ts';
+import { workerHealth } from './worker-health.ts';
+import { createWorkerMetrics } from './worker-metrics.ts';
+
+/**
+ * Worker: takes batches from its lanes, sends them to APNs, publishes what came of them. Runs until
+ * SIGTERM or SIGINT.
+ *
+ * @returns the exit code: 0 after an orderly stop, else 1
+ * @throws ConfigurationError with all faults, before anything is started
+ */
+export async function runWorker(environment: Environment): Promise<number> {
+  const config = loadWorkerConfig(environment);
+  const credential = readCredential(config);
+  const log = createLog('worker', {
+    level: config.PUSHFLEET_LOG_LEVEL,
+    format: config.PUSHFLEET_LOG_FORMAT,
+  });
+  const identity = {
+    app: config.PUSHFLEET_APP,
+    topic: config.PUSHFLEET_APNS_TOPIC,
+    environment: config.PUSHFLEET_APNS_ENVIRONMENT,
+  };
+  const { app } = identity;
+  const prefix = config.PUSHFLEET_REDIS_PREFIX;
+
+  const redis = await openRedisLinks(config, log);
+  const connectPermit = () => takeConnectPermit(redis.adding, prefix, app);
+  const governor = openGovernor(config, credential, connectPermit, log);
+  governor.start();
+  const metrics = createWorkerMetrics({
+    app,
+    version: version(),
+    governor,
+    credentialExpiresAt: credentialExpiresAt(credential),
+  });
+  const worker = startWorker({
+    identity,
+    redis,
+    prefix,
+    governor,
+    maxInFlight: config.PUSHFLEET_MAX_IN_FLIGHT,
+    policy: { maxAttempts: config.PUSHFLEET_MAX_ATTEMPTS, delaysMs: config.PUSHFLEET_RETRY_DELAYS },
+    observer: metrics,
+    log,
+  });
+  const health = await serveHealth(config.PUSHFLEET_HTTP_PORT, () =>
+    workerHealth({ gate: worker.gate, metrics: metrics.text, stuck: worker.stuck }),
+  );
+  log.info({ event: 'worker.started', ...identity, credential: credential.kind }, 'worker started');
+
+  // The worker first: while it stops, /health/ready says so. Redis last: handing back needs it.
+  return stopOnSignal([worker, ...health, redis], { timeoutMs: config.PUSHFLEET_DRAIN_TIMEOUT_MS, log });
+}
+
+async function serveHealth(
+  port: number,
+  sources: () => ReturnType<typeof workerHealth>,
+): Promise<Stoppable[]> {
+  if (port === 0) return [];
+  const server = await startHealthServer(port, sources());
+  return [{ name: 'health', stop: () => server.close() }];
+}
+
+function version(): string {
+  const file = new URL('../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}

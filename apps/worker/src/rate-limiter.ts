@@ -1,0 +1,110 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LANES, type Lane } from '@pushfleet/shared/domain/lanes';
+import type { Log } from '@pushfleet/shared/platform/log';
+import { GRANT_VALID_MS, type RateAnswer } from '@pushfleet/shared/queue/rate-bucket';
+
+export interface RateLimiterOptions {
+  /** Asks the fleet's bucket. */
+  readonly ask: (lane: Lane) => Promise<RateAnswer>;
+  /** Whether the app has no limit, as far as the control copy says. */
+  readonly isUnlimited: () => boolean;
+  readonly log: Log;
+}
+
+interface Waiter {
+  grant(): void;
+  readonly signal: AbortSignal;
+}
+
+interface LaneState {
+  left: number;
+  /** performance.now() milliseconds; what is left is void afterwards. */
+  validUntil: number;
+  asking: boolean;
+  readonly waiting: Set<Waiter>;
+}
+
+/**
+ * This worker's end of the fleet's rate: spends small slices of it, push by push, and asks for the next
+ * slice only when somebody wants to send.
+ */
+export class RateLimiter {
+  readonly #lanes = new Map<Lane, LaneState>(
+    LANES.map((lane) => [lane, { left: 0, validUntil: 0, asking: false, waiting: new Set() }]),
+  );
+
+  constructor(private readonly options: RateLimiterOptions) {}
+
+  /** Takes one push if that needs no waiting. */
+  tryTake(lane: Lane): boolean {
+    if (this.options.isUnlimited()) return true;
+    const state = this.#lanes.get(lane)!;
+    return state.waiting.size === 0 && spend(state);
+  }
+
+  /** Takes one push, in the order of asking. Rejects with the signal's reason. */
+  take(lane: Lane, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return Promise.reject(signal.reason);
+    if (this.tryTake(lane)) return Promise.resolve();
+    const state = this.#lanes.get(lane)!;
+    return new Promise((resolve, reject) => {
+      const onAbort = () => {
+        state.waiting.delete(waiter);
+        reject(signal.reason);
+      };
+      const waiter: Waiter = {
+        signal,
+        grant() {
+          signal.removeEventListener('abort', onAbort);
+          resolve();
+        },
+      };
+      signal.addEventListener('abort', onAbort, { once: true });
+      state.waiting.add(waiter);
+      void this.#serve(lane, state);
+    });
+  }
+
+  async #serve(lane: Lane, state: LaneState): Promise<void> {
+    if (state.asking) return;
+    state.asking = true;
+    try {
+      while (state.waiting.size > 0) {
+        if (!grantNext(state, this.options.isUnlimited())) await this.#refill(lane, state);
+      }
+    } finally {
+      state.asking = false;
+    }
+  }
+
+  async #refill(lane: Lane, state: LaneState): Promise<void> {
+    try {
+      const answer = await this.options.ask(lane);
+      if (answer.kind === 'wait') {
+        await sleep(answer.ms);
+        return;
+      }
+      state.left = answer.kind === 'unlimited' ? state.waiting.size : answer.pushes;
+      state.validUntil = performance.now() + GRANT_VALID_MS;
+    } catch (error) {
+      this.options.log.debug({ event: 'rate.unreachable', err: error }, 'the rate bucket cannot be asked');
+      await sleep(200);
+    }
+  }
+}
+
+function grantNext(state: LaneState, isUnlimited: boolean): boolean {
+  if (!isUnlimited && !spend(state)) return false;
+  for (const waiter of state.waiting) {
+    state.waiting.delete(waiter);
+    waiter.grant();
+    break;
+  }
+  return true;
+}
+
+function spend(state: LaneState): boolean {
+  if (state.left < 1 || performance.now() > state.validUntil) return false;
+  state.left--;
+  return true;
+}

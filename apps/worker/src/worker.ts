@@ -1,0 +1,121 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { BatchResult } from '@pushfleet/shared/domain/batch-job';
+import type { RetryPolicy } from '@pushfleet/shared/domain/retry-schedule';
+import type { Log } from '@pushfleet/shared/platform/log';
+import type { Stoppable } from '@pushfleet/shared/platform/stop';
+import { readCheckpoint, writeCheckpoints } from '@pushfleet/shared/queue/checkpoint';
+import { readControlCopy } from '@pushfleet/shared/queue/control-copy';
+import { addResults, openQueue } from '@pushfleet/shared/queue/lane-queue';
+import { takeFromBucket } from '@pushfleet/shared/queue/rate-bucket';
+import type { RedisClient } from '@pushfleet/shared/queue/redis-connection';
+import type { ConnectionGovernor } from './apns/connection-governor.ts';
+import type { SendingObserver } from './batch/sending-parts.ts';
+import { CheckpointWriter } from './checkpoint-writer.ts';
+import { closeWhileUnreachable } from './connection-gate.ts';
+import { type AppIdentity, CONTROL_CAUSES, causesOf } from './control-verdict.ts';
+import { ControlWatch } from './control-watch.ts';
+import { LOCK_DURATION_MS } from './lanes/bull-worker.ts';
+import { JobProcessor } from './lanes/job-processor.ts';
+import { LaneGate } from './lanes/lane-gate.ts';
+import { Lanes } from './lanes/lanes.ts';
+import { RateLimiter } from './rate-limiter.ts';
+import { ResultsPublisher } from './results-publisher.ts';
+import { type BreakerState, SendBreaker } from './send-breaker.ts';
+
+export interface WorkerOptions {
+  readonly identity: AppIdentity;
+  readonly redis: { readonly working: RedisClient; readonly adding: RedisClient };
+  readonly prefix: string;
+  readonly governor: ConnectionGovernor;
+  readonly maxInFlight: number;
+  readonly policy: RetryPolicy;
+  readonly observer: SendingObserver;
+  readonly log: Log;
+}
+
+export interface RunningWorker extends Stoppable {
+  readonly gate: LaneGate;
+  /** Jobs that run at the moment. */
+  readonly running: number;
+  /** Null, or why the lanes cannot notice jobs. */
+  stuck(): string | null;
+}
+
+/** Puts the parts of a worker together and starts them. It takes jobs once the control copy says so. */
+export function startWorker(options: WorkerOptions): RunningWorker {
+  const { identity, redis, prefix, governor, log } = options;
+  const { app } = identity;
+  const gate = new LaneGate();
+  gate.close('noControl'); // until the first copy was read
+  const control = new ControlWatch({ read: () => readControlCopy(redis.adding, prefix, app), log });
+  const breaker = new SendBreaker({ app, log, onState: (state) => applyBreaker(state, gate, lanes) });
+  const checkpoints = new CheckpointWriter((list) => writeCheckpoints(redis.working, prefix, app, list));
+  const queue = openQueue<BatchResult>(redis.adding, prefix, app, 'results');
+  queue.on('error', (error) =>
+    log.debug({ event: 'results.error', err: error }, 'the results queue reports'),
+  );
+  const worker = `${hostname().slice(0, 24)}-${process.pid}-${randomBytes(4).toString('hex')}`;
+  const processor = new JobProcessor(identity, () => gate.isOpen, {
+    governor,
+    control,
+    limiter: new RateLimiter({
+      ask: (lane) => takeFromBucket(redis.adding, prefix, app, lane),
+      isUnlimited: () => control.current()?.ratePerSecond === null,
+      log,
+    }),
+    breaker,
+    checkpoints,
+    readCheckpoint: ({ lane, jobId }) => readCheckpoint(redis.working, prefix, app, lane, jobId),
+    results: new ResultsPublisher({ worker, add: (results) => addResults(queue, results), log }),
+    observer: options.observer,
+    policy: options.policy,
+    lockDurationMs: LOCK_DURATION_MS,
+    worker,
+    log,
+  });
+  const lanes = new Lanes({
+    redis: redis.working,
+    prefix,
+    app,
+    maxInFlight: options.maxInFlight,
+    gate,
+    process: (lane, job, hold) => processor.process(lane, job, hold),
+    log,
+  });
+
+  control.onChange((copy) => {
+    const causes = causesOf(copy, identity);
+    if (causes.has('mismatch'))
+      log.error(
+        { event: 'app.mismatch', app, topic: copy?.topic, environment: copy?.environment },
+        'the app has another topic or environment than this worker; it sends nothing until they agree',
+      );
+    // Closing before opening: a change from one cause to another must not open in between.
+    for (const cause of CONTROL_CAUSES) if (causes.has(cause)) gate.close(cause);
+    for (const cause of CONTROL_CAUSES) if (!causes.has(cause)) gate.withdraw(cause);
+  });
+  const stopWatching = closeWhileUnreachable(governor, gate);
+  control.start();
+
+  return {
+    name: 'worker',
+    gate,
+    get running() {
+      return lanes.running;
+    },
+    stuck: () => lanes.stuck(),
+    async stop(remainingMs) {
+      await lanes.stop(remainingMs);
+      stopWatching();
+      breaker.stop();
+      control.stop();
+      await governor.close(Math.min(1_000, Math.max(0, remainingMs)));
+    },
+  };
+}
+
+function applyBreaker(state: BreakerState, gate: LaneGate, lanes: Lanes): void {
+  lanes.oneAtATime = state === 'probing';
+  gate.set('breaker', state === 'open');
+}
