@@ -9,6 +9,7 @@ export const EXACT_CAPACITY = 1_500_000;
 export class DeviceTokenSet {
   #slots = SLOTS;
   #table = new Uint32Array(SLOTS * 2);
+  #taken = new Uint8Array(SLOTS / 8);
   #size = 0;
 
   get size(): number {
@@ -22,21 +23,23 @@ export class DeviceTokenSet {
     return this.#insert(high, low);
   }
 
-  has(deviceToken: string): boolean {
+  /**
+   * Takes a device token once: false when it is one of the set's and was taken before. One that the set does
+   * not hold may always be taken: it is the caller's knowledge that it comes only once.
+   */
+  take(deviceToken: string): boolean {
     hash(deviceToken);
     const mask = this.#slots - 1;
     for (let slot = low & mask; ; slot = (slot + 1) & mask) {
       const storedHigh = this.#table[slot * 2]!;
       const storedLow = this.#table[slot * 2 + 1]!;
-      if (storedHigh === 0 && storedLow === 0) return false;
-      if (storedHigh === high && storedLow === low) return true;
+      if (storedHigh === 0 && storedLow === 0) return true;
+      if (storedHigh !== high || storedLow !== low) continue;
+      const bit = 1 << (slot & 7);
+      const wasTaken = (this.#taken[slot >>> 3]! & bit) !== 0;
+      this.#taken[slot >>> 3]! |= bit;
+      return !wasTaken;
     }
-  }
-
-  /** Empties it and keeps its memory for the next audience. */
-  clear(): void {
-    this.#table.fill(0);
-    this.#size = 0;
   }
 
   #insert(h: number, l: number): boolean {
@@ -59,6 +62,7 @@ export class DeviceTokenSet {
     const old = this.#table;
     this.#slots *= 2;
     this.#table = new Uint32Array(this.#slots * 2);
+    this.#taken = new Uint8Array(this.#slots / 8);
     this.#size = 0;
     for (let i = 0; i < old.length; i += 2)
       if (old[i] !== 0 || old[i + 1] !== 0) this.#insert(old[i]!, old[i + 1]!);

@@ -95,6 +95,14 @@ export async function takeOverPlannings(
   );
 }
 
+/** Lets go of what this producer was planning, so that another goes on at once. */
+export async function releasePlannings({ database, tables }: Store, owner: string): Promise<void> {
+  await database.change(
+    `UPDATE ${tables.dispatch} SET lease_until = UTC_TIMESTAMP(3) - INTERVAL 1 SECOND WHERE owner = ? AND state = 'planning'`,
+    [owner],
+  );
+}
+
 /** Another producer plans this dispatch now, or it was cancelled. Nothing was written. */
 export class PlanningLostError extends Error {
   readonly code = 'PUSHFLEET_PLANNING_LOST';

@@ -1,0 +1,148 @@
+import { randomBytes } from 'node:crypto';
+import { defaultLifetimeMs, dueWindow, hotWindow } from '@pushfleet/shared/domain/due-window';
+import { requestOfRow, rowDigest } from '@pushfleet/shared/domain/row-request';
+import { dueInstant, utcDateTime } from '@pushfleet/shared/domain/wall-time';
+import {
+  type Claim,
+  type ClaimRequest,
+  claimRows,
+  type FrozenClaim,
+  freezeClaims,
+  invalidateClaims,
+  withdrawClaims,
+} from '@pushfleet/shared/store/claims';
+import { type DueRow, findDueRows, findRearmedRows } from '@pushfleet/shared/store/due-rows';
+import { readNotificationRows } from '@pushfleet/shared/store/notification-rows';
+import type { ProducerContext } from './producer-context.ts';
+
+/** Rows of one look: few enough that a fresh alert behind a flood is seen by the next look. */
+const OLDEST_PER_LOOK = 400;
+const NEWEST_PER_LOOK = 100;
+const WHOLE_WINDOW_EVERY_MS = 5_000;
+
+/**
+ * Finds due rows, claims them by inserting their ids, reads them again and freezes what their recipients
+ * will get. What cannot be sent ends here as invalid, beside the others.
+ */
+export class DueRowClaimer {
+  readonly #context: ProducerContext;
+  readonly #onClaimed: () => void;
+  #lastLookAt = Date.now();
+  #lastWholeLookAt = 0;
+
+  constructor(context: ProducerContext, onClaimed: () => void) {
+    this.#context = context;
+    this.#onClaimed = onClaimed;
+  }
+
+  /** One look. @returns true when there is more to claim at once */
+  async look(): Promise<boolean> {
+    const now = Date.now();
+    const { config, store } = this.#context;
+    const zone = backendZone(this.#context);
+    const whole = dueWindow(now, zone, config.PUSHFLEET_MAX_AGE, this.#lastLookAt);
+    const looksAtAll = now - this.#lastWholeLookAt >= WHOLE_WINDOW_EVERY_MS;
+    const window = looksAtAll ? whole : hotWindow(whole, now, zone);
+    const rows: (DueRow & { round?: number })[] = await findDueRows(store, window, OLDEST_PER_LOOK, 'oldest');
+    const isFull = rows.length === OLDEST_PER_LOOK;
+    // Behind a flood the newest are looked at too: an alert must not wait for a campaign to be claimed.
+    if (isFull) rows.push(...(await findDueRows(store, window, NEWEST_PER_LOOK, 'newest')));
+    if (looksAtAll) {
+      const resend = config.PUSHFLEET_ON_SENT_RESET === 'resend';
+      rows.push(...(await findRearmedRows(store, whole, OLDEST_PER_LOOK, false)));
+      if (resend) rows.push(...(await findRearmedRows(store, whole, OLDEST_PER_LOOK, true)));
+    }
+    await this.#claim(rows, now);
+    this.#lastLookAt = now;
+    // A full look at part of the window says nothing about the rest of it.
+    if (looksAtAll && !isFull) this.#lastWholeLookAt = now;
+    return isFull;
+  }
+
+  async #claim(rows: readonly (DueRow & { round?: number })[], now: number): Promise<void> {
+    const { config, store, owner, log } = this.#context;
+    const zone = backendZone(this.#context);
+    const requests = new Map<string, ClaimRequest>();
+    for (const { id, due, round } of rows) {
+      const dueAt = dueInstant(due, zone);
+      if (dueAt === null || dueAt > now) continue;
+      requests.set(id, {
+        id,
+        round: round ?? 1,
+        dueWall: due,
+        dueAt: utcDateTime(dueAt),
+        deadline: utcDateTime(dueAt + defaultLifetimeMs(config.PUSHFLEET_MAX_AGE)),
+        app: config.PUSHFLEET_APP,
+      });
+    }
+    const claims = await claimRows(store, [...requests.values()], owner, newNonce());
+    if (claims.length === 0) return;
+    log.debug({ event: 'claim.made', claims: claims.length }, 'due rows claimed');
+    await freeze(this.#context, claims, requests);
+    this.#onClaimed();
+  }
+}
+
+async function freeze(
+  context: ProducerContext,
+  claims: readonly Claim[],
+  requests: ReadonlyMap<string, ClaimRequest>,
+): Promise<void> {
+  const { store, rules, log } = context;
+  const rows = await readNotificationRows(
+    store,
+    claims.map(({ notificationId }) => notificationId),
+  );
+  const rowById = new Map(rows.map((row) => [row.id, row]));
+  const frozen: FrozenClaim[] = [];
+  const invalid: { dispatchId: number; error: string; digest: string }[] = [];
+  const withdrawn: number[] = [];
+  for (const { dispatchId, notificationId } of claims) {
+    const row = rowById.get(notificationId);
+    const request = requests.get(notificationId);
+    // Deleted, sent or postponed since it was found: it is no longer ours to send.
+    if (row === undefined || request === undefined || !row.unsent || !isSameTime(row.due, request.dueWall)) {
+      withdrawn.push(dispatchId);
+      continue;
+    }
+    const built = requestOfRow(row, rules);
+    if (!built.ok) {
+      invalid.push({ dispatchId, error: built.error, digest: rowDigest(row, rules) });
+      log.warn(
+        { event: 'notification.invalid', notificationId, dispatchId, reason: built.error },
+        'a row cannot be sent',
+      );
+      continue;
+    }
+    frozen.push({
+      dispatchId,
+      app: built.request.app,
+      lane: built.options?.lane ?? null,
+      request: JSON.stringify(built.request),
+      deadline: deadlineOf(built.request.expiration, request.deadline),
+    });
+  }
+  await withdrawClaims(store, withdrawn);
+  await invalidateClaims(store, invalid);
+  await freezeClaims(store, frozen);
+}
+
+/** The row's expiry; 0 asks APNs for one try but is no time to stop at. */
+function deadlineOf(expiration: number | null, otherwise: string): string {
+  return expiration === null || expiration === 0 ? otherwise : utcDateTime(expiration * 1000);
+}
+
+/** Due times as the row and our own column write them: with or without fractions. */
+function isSameTime(a: string, b: string): boolean {
+  const plain = (text: string) => (text.includes('.') ? text.replace(/\.?0+$/, '') : text);
+  return plain(a) === plain(b);
+}
+
+/** A column of type TIMESTAMP comes out in our session's zone, which is UTC. */
+export function backendZone({ config, store }: Pick<ProducerContext, 'config' | 'store'>): string {
+  return store.backend.dueIsTimestamp ? 'UTC' : config.PUSHFLEET_TIMEZONE;
+}
+
+export function newNonce(): string {
+  return randomBytes(4).toString('hex');
+}

@@ -1,0 +1,74 @@
+import { deviceTokenDigest, normalizeDeviceToken } from '@pushfleet/shared/domain/device-token';
+import { decodeRecipients } from '@pushfleet/shared/domain/recipient-list';
+import { wallTime } from '@pushfleet/shared/domain/wall-time';
+import { readTokensById } from '@pushfleet/shared/store/audience';
+import { completeDispatches, readFinishedDispatches } from '@pushfleet/shared/store/completion';
+import { addTwinRetirements, readRetirementsOf, readTwinLists } from '@pushfleet/shared/store/retirements';
+import { backendZone } from './claim-due-rows.ts';
+import type { ProducerContext } from './producer-context.ts';
+
+const GROUP = 200;
+const SWEEP_EVERY_MS = 2_000;
+
+/**
+ * Ends dispatches whose batches are all settled, and sets `sent` with it. It looks at the state and not at
+ * events, so that two recorders that settle the last two batches at once cannot both miss it.
+ */
+export class DispatchCompleter {
+  readonly #context: ProducerContext;
+  /** Dispatches of which a batch was settled lately: looked at first. */
+  readonly #hints = new Set<number>();
+  #sweptAt = 0;
+
+  constructor(context: ProducerContext) {
+    this.#context = context;
+  }
+
+  hint(dispatchId: number): void {
+    this.#hints.add(dispatchId);
+  }
+
+  /** @returns true when there is more to end at once */
+  async look(): Promise<boolean> {
+    const { store, config, log } = this.#context;
+    const hinted = [...this.#hints].slice(0, GROUP);
+    for (const dispatchId of hinted) this.#hints.delete(dispatchId);
+    const sweeps = Date.now() - this.#sweptAt >= SWEEP_EVERY_MS;
+    if (hinted.length === 0 && !sweeps) return false;
+    const finished = await readFinishedDispatches(store, GROUP, sweeps ? undefined : hinted);
+    if (sweeps && finished.length < GROUP) this.#sweptAt = Date.now();
+    for (const { dispatchId } of finished) await retireTwins(this.#context, dispatchId);
+    const ended = await completeDispatches(
+      store,
+      finished,
+      wallTime(Date.now(), backendZone({ config, store })),
+    );
+    if (ended.length > 0)
+      log.info(
+        { event: 'dispatch.done', dispatches: ended.length, ids: ended.slice(0, 10) },
+        'notifications done',
+      );
+    return this.#hints.size > 0 || finished.length === GROUP;
+  }
+}
+
+/**
+ * The same device token may stand in several rows: only one was sent to, and if APNs called it dead the
+ * others are as dead. Without this each would cost another refusal at the next notification.
+ */
+async function retireTwins({ store }: ProducerContext, dispatchId: number): Promise<void> {
+  const lists = await readTwinLists(store, dispatchId);
+  if (lists.length === 0) return;
+  const retired = await readRetirementsOf(store, dispatchId);
+  if (retired.size === 0) return;
+  for (const list of lists) {
+    const rows = await readTokensById(store, decodeRecipients(list));
+    const twins = [...rows].flatMap(([tokenId, { deviceToken: stored }]) => {
+      const deviceToken = normalizeDeviceToken(stored);
+      const digest = deviceToken === null ? '' : deviceTokenDigest(deviceToken);
+      const retirement = retired.get(digest);
+      return retirement === undefined ? [] : [{ tokenId, digest, ...retirement }];
+    });
+    await addTwinRetirements(store, dispatchId, twins);
+  }
+}

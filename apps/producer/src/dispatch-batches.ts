@@ -1,0 +1,209 @@
+import { type BatchJob, packDeviceTokens } from '@pushfleet/shared/domain/batch-job';
+import { type BatchProgress, encodeProgress } from '@pushfleet/shared/domain/batch-progress';
+import { normalizeDeviceToken } from '@pushfleet/shared/domain/device-token';
+import { LANES, type Lane } from '@pushfleet/shared/domain/lanes';
+import { CANCELLED, isSettled, WAITING } from '@pushfleet/shared/domain/outcomes';
+import {
+  defaultCollapseId,
+  type PushRequest,
+  pushRequestSchema,
+} from '@pushfleet/shared/domain/push-request';
+import { decodeRecipients, encodeRecipients } from '@pushfleet/shared/domain/recipient-list';
+import { utcInstant } from '@pushfleet/shared/domain/wall-time';
+import { addBatches, forgetAdded } from '@pushfleet/shared/queue/lane-queue';
+import { readTokensById } from '@pushfleet/shared/store/audience';
+import {
+  markQueued,
+  type QueuedMark,
+  type ReadyBatch,
+  readLaneLoad,
+  readPlannedBatches,
+  readRipeBatches,
+  readWaitingDispatches,
+} from '@pushfleet/shared/store/ready-batches';
+import { storedProgress } from '@pushfleet/shared/store/record';
+import type { AppQueues, ProducerContext } from './producer-context.ts';
+
+/** Most jobs in a lane: a hundred thousand single pushes would take 120 MB of Redis. */
+const JOBS_LIMIT = 5_000;
+const JOBS_PER_STEP = 200;
+/** Share of a lane's room that one step may fill: several producers overshoot by so much each. */
+const STEP_SHARE = 0.05;
+/** A producer that was stopped between commit and add must not add any more: the reconciler has it then. */
+const ADD_WITHIN_MS = 5_000;
+
+/**
+ * Moves batches from MySQL to Redis while there is room: first those whose waiting is over, then the
+ * planned ones, some of each running notification in turn.
+ */
+export class BatchDispatcher {
+  readonly #context: ProducerContext;
+  /** Where the round through the running dispatches stands, per app and lane. */
+  readonly #lastServed = new Map<string, number>();
+
+  constructor(context: ProducerContext) {
+    this.#context = context;
+  }
+
+  /** One step over all lanes. @returns true when something moved: there may be more */
+  async look(): Promise<boolean> {
+    // Without a connection every add would be left to the reconciler.
+    if (this.#context.redis.status !== 'ready') return false;
+    let moved = 0;
+    for (const queues of this.#context.queues) {
+      for (const lane of LANES) moved += await this.#fill(queues, lane);
+    }
+    return moved > 0;
+  }
+
+  async #fill(queues: AppQueues, lane: Lane): Promise<number> {
+    const { store, config } = this.#context;
+    const load = await readLaneLoad(store, queues.app.name, lane);
+    const room = config.PUSHFLEET_QUEUE_LIMIT - load.recipients;
+    const jobs = Math.min(JOBS_PER_STEP, JOBS_LIMIT - load.jobs);
+    if (room <= 0 || jobs <= 0) return 0;
+    const recipients = Math.min(room, Math.ceil(config.PUSHFLEET_QUEUE_LIMIT * STEP_SHARE));
+    const ripe = upTo(recipients, await readRipeBatches(store, queues.app.name, lane, jobs));
+    const left = recipients - ripe.reduce((sum, { size }) => sum + size, 0);
+    const planned =
+      left > 0 && jobs > ripe.length ? await this.#nextPlanned(queues, lane, left, jobs - ripe.length) : [];
+    return this.#enqueue(queues, lane, [...ripe, ...planned]);
+  }
+
+  async #nextPlanned(queues: AppQueues, lane: Lane, recipients: number, jobs: number): Promise<ReadyBatch[]> {
+    const { store, config } = this.#context;
+    const app = queues.app.name;
+    const key = `${app} ${lane}`;
+    const last = this.#lastServed.get(key) ?? 0;
+    let dispatches = await readWaitingDispatches(store, app, lane, last, jobs);
+    // Round again from the first one.
+    if (dispatches.length === 0 && last > 0)
+      dispatches = await readWaitingDispatches(store, app, lane, 0, jobs);
+    if (dispatches.length === 0) {
+      this.#lastServed.set(key, 0);
+      return [];
+    }
+    const wanted = Math.max(1, Math.floor(recipients / config.PUSHFLEET_BATCH_SIZE));
+    const each = Math.max(
+      1,
+      Math.min(Math.floor(wanted / dispatches.length), Math.floor(jobs / dispatches.length)),
+    );
+    const batches = await readPlannedBatches(store, app, lane, dispatches, each);
+    const taken = upTo(recipients, batches);
+    this.#lastServed.set(key, taken.at(-1)?.dispatchId ?? 0);
+    return taken;
+  }
+
+  async #enqueue(queues: AppQueues, lane: Lane, batches: readonly ReadyBatch[]): Promise<number> {
+    if (batches.length === 0) return 0;
+    const { store, log } = this.#context;
+    const loaded = await this.#loadDeviceTokens(batches);
+    const marks = await markQueued(
+      store,
+      loaded.map(({ mark }) => mark),
+    );
+    const committedAt = performance.now();
+    const taken = new Set(marks);
+    const jobs = loaded
+      .filter(({ mark }) => taken.has(mark) && !mark.settled)
+      .map(({ mark, tokens }) => this.#toJob(mark, tokens));
+    const again = jobs.filter(({ generation }) => generation > 1);
+    try {
+      if (again.length > 0) await forgetAdded(queues.lanes[lane], again);
+      if (performance.now() - committedAt > ADD_WITHIN_MS)
+        throw new Error('this process was stopped before it could add them');
+      await addBatches(queues.lanes[lane], jobs);
+    } catch (error) {
+      log.warn(
+        { event: 'batch.addUnknown', batches: jobs.length, lane, err: error },
+        'batches may or may not be in Redis; the reconciler looks',
+      );
+    }
+    return marks.length;
+  }
+
+  /** Looks up the device tokens of those who wait: rows that are gone or switched off since are cancelled. */
+  async #loadDeviceTokens(
+    batches: readonly ReadyBatch[],
+  ): Promise<{ mark: QueuedMark; tokens: WaitingRecipient[] }[]> {
+    const { store } = this.#context;
+    const waiting = batches.map((batch) => {
+      const ids = decodeRecipients(batch.recipients);
+      return ids
+        .map((id, index) => ({ id, index }))
+        .filter(({ index }) => (batch.outcomes?.[index] ?? WAITING) === WAITING);
+    });
+    const rows = await readTokensById(store, [...new Set(waiting.flat().map(({ id }) => id))]);
+    return batches.map((batch, i) => {
+      const tokens: WaitingRecipient[] = [];
+      const outcomes = batch.outcomes === null ? Buffer.alloc(batch.size) : Buffer.from(batch.outcomes);
+      let cancelled = 0;
+      for (const { id, index } of waiting[i]!) {
+        const row = rows.get(id);
+        const deviceToken = row?.active === true ? normalizeDeviceToken(row.deviceToken) : null;
+        if (deviceToken !== null) tokens.push({ id, deviceToken });
+        else {
+          outcomes[index] = CANCELLED;
+          cancelled++;
+        }
+      }
+      const changed = batch.outcomes !== null || cancelled > 0;
+      return {
+        mark: { batch, outcomes: changed ? outcomes : null, cancelled, settled: isSettled(outcomes) },
+        tokens,
+      };
+    });
+  }
+
+  #toJob({ batch, outcomes }: QueuedMark, tokens: readonly WaitingRecipient[]): BatchJob {
+    const { fleet, store } = this.#context;
+    const request = parseRequest(batch.request);
+    const progress: BatchProgress = storedProgress(batch.size, outcomes, batch.trials, batch.resent);
+    return {
+      v: 1,
+      fleet,
+      dispatch: batch.dispatchId,
+      seq: batch.seq,
+      generation: batch.generation + 1,
+      nonce: batch.nonce,
+      notificationId: batch.notificationId ?? `push ${batch.dispatchId}`,
+      batches: batch.batches,
+      app: batch.app,
+      lane: batch.lane as Lane,
+      topic: request.topic,
+      environment: request.environment,
+      pushType: request.pushType,
+      priority: request.priority,
+      expiration: request.expiration,
+      collapseId: request.collapseId ?? defaultCollapseId(fleet, batch.dispatchId),
+      payload: request.payload,
+      dueAt: utcInstant(batch.dueAt),
+      deadline: utcInstant(batch.deadline),
+      size: batch.size,
+      tokens: packDeviceTokens(tokens.map(({ deviceToken }) => deviceToken)),
+      ids: encodeRecipients(
+        store.backend.tokenId.kind,
+        tokens.map(({ id }) => id),
+      ).toString('base64'),
+      progress: encodeProgress(progress),
+    };
+  }
+}
+
+interface WaitingRecipient {
+  readonly id: string;
+  readonly deviceToken: string;
+}
+
+function parseRequest(text: string): PushRequest {
+  return pushRequestSchema.parse(JSON.parse(text));
+}
+
+/** The first batches up to so many recipients, but always one. */
+function upTo(recipients: number, batches: readonly ReadyBatch[]): ReadyBatch[] {
+  let sum = 0;
+  return batches.filter(({ size }, i) => {
+    sum += size;
+    return i === 0 || sum <= recipients;
+  });
+}

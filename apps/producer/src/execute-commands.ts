@@ -1,0 +1,83 @@
+import { pauseApp, readApps, resumeApp, setAppRate } from '@pushfleet/shared/store/apps';
+import {
+  type Command,
+  type CommandResult,
+  finishCommand,
+  readPendingCommands,
+  takeCommand,
+} from '@pushfleet/shared/store/commands';
+import { restoreDevices } from '@pushfleet/shared/store/retirements';
+import { cancelDispatch, readLastDispatch } from '@pushfleet/shared/store/settle';
+import type { Store } from '@pushfleet/shared/store/store';
+import type { ProducerContext } from './producer-context.ts';
+
+/** Carries out what operators asked for, each once, and writes the result beside the wish. */
+export async function executeCommands(context: ProducerContext, onDone: () => void): Promise<boolean> {
+  const { store, log } = context;
+  const pending = await readPendingCommands(store, 20);
+  for (const { id, command, by } of pending) {
+    if (!(await takeCommand(store, id))) continue;
+    const result = await execute(store, command, by).catch(
+      (error: Error): CommandResult => ({ succeeded: false, result: `it failed: ${error.message}` }),
+    );
+    await finishCommand(store, id, result);
+    log.info(
+      { event: 'command.executed', commandId: id, verb: command?.verb, by, succeeded: result.succeeded },
+      'operator command executed',
+    );
+    onDone();
+  }
+  return pending.length > 0;
+}
+
+async function execute(store: Store, command: Command | null, by: string): Promise<CommandResult> {
+  switch (command?.verb) {
+    case 'pause':
+      return ofApp(store, command.app, await pauseApp(store, command.app, by), `${command.app} is paused`);
+    case 'resume':
+      return ofApp(store, command.app, await resumeApp(store, command.app), `${command.app} sends again`);
+    case 'rate':
+      return ofApp(
+        store,
+        command.app,
+        await setAppRate(store, command.app, command.perSecond),
+        rateSentence(command),
+      );
+    case 'cancel':
+      return cancel(store, command.notificationId, by);
+    case 'restoreDevices': {
+      const restored = await restoreDevices(store, command.tokenIds);
+      return {
+        succeeded: restored.length > 0,
+        result: `${restored.length} of ${command.tokenIds.length} device tokens switched on again`,
+      };
+    }
+    default:
+      return { succeeded: false, result: 'this command is unknown, or its arguments do not fit' };
+  }
+}
+
+async function ofApp(store: Store, app: string, found: boolean, sentence: string): Promise<CommandResult> {
+  if (found) return { succeeded: true, result: sentence };
+  const apps = await readApps(store);
+  return {
+    succeeded: false,
+    result: `there is no app "${app}"; there is: ${apps.map((row) => row.app).join(', ')}`,
+  };
+}
+
+function rateSentence({ app, perSecond }: { app: string; perSecond: number | null }): string {
+  if (perSecond === null) return `${app} sends at the rate of the settings`;
+  return perSecond === 0
+    ? `${app} sends without a limit`
+    : `${app} sends at most ${perSecond} pushes per second`;
+}
+
+async function cancel(store: Store, notificationId: string, by: string): Promise<CommandResult> {
+  const dispatch = await readLastDispatch(store, notificationId);
+  if (dispatch === null)
+    return { succeeded: false, result: `notification ${notificationId} was never claimed` };
+  if (await cancelDispatch(store, dispatch.dispatchId, by))
+    return { succeeded: true, result: `notification ${notificationId} is being cancelled` };
+  return { succeeded: false, result: `notification ${notificationId} is ${dispatch.state} already` };
+}

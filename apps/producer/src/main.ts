@@ -1,0 +1,188 @@
+import { dueWindow } from '@pushfleet/shared/domain/due-window';
+import type { Environment } from '@pushfleet/shared/platform/config';
+import { type HealthServer, startHealthServer } from '@pushfleet/shared/platform/health-server';
+import { createLog } from '@pushfleet/shared/platform/log';
+import { type Loop, startLoop } from '@pushfleet/shared/platform/loop';
+import { type Stoppable, stopOnSignal } from '@pushfleet/shared/platform/stop';
+import { consumeResults } from '@pushfleet/shared/queue/results-consumer';
+import { countTooOldRows } from '@pushfleet/shared/store/due-rows';
+import { releasePlannings } from '@pushfleet/shared/store/plans';
+import { backendZone, DueRowClaimer } from './claim-due-rows.ts';
+import { DispatchCompleter } from './complete-dispatches.ts';
+import { BatchDispatcher } from './dispatch-batches.ts';
+import { executeCommands } from './execute-commands.ts';
+import { releaseMendedRows } from './invalid-rows.ts';
+import { AudiencePlanner } from './plan-audiences.ts';
+import { loadProducerConfig } from './producer-config.ts';
+import type { ProducerContext } from './producer-context.ts';
+import { ProducerMetrics } from './producer-metrics.ts';
+import { ControlPublisher, registerApps } from './publish-control.ts';
+import { MIN_AGE_MS, reconcile } from './reconcile.ts';
+import { ResultRecorder } from './record-results.ts';
+import { DeviceRetirer } from './retire-devices.ts';
+import { CancelledSettler, cancelForeignSent, settleOverdue } from './settle-waiting.ts';
+import { openProducer, redisFor } from './start-up.ts';
+import { listenForWakes } from './wake-listener.ts';
+
+/**
+ * Producer: turns due rows into batches, moves them to Redis while there is room, and records what became
+ * of them. Any number of producers may run; every step is a compare-and-set in MySQL.
+ *
+ * @returns the exit code
+ * @throws ConfigurationError and what `openProducer` throws, before anything was started
+ */
+export async function runProducer(environment: Environment): Promise<number> {
+  const config = loadProducerConfig(environment);
+  const log = createLog('producer', {
+    level: config.PUSHFLEET_LOG_LEVEL,
+    format: config.PUSHFLEET_LOG_FORMAT,
+  });
+  const context = await openProducer(config, log);
+  await registerApps(context);
+  const metrics = new ProducerMetrics(context);
+  const { loops, recorder } = startLoops(context, metrics);
+  const results = startRecording(context, recorder);
+  const wakes = listenForWakes(
+    redisFor(config, 'working', log),
+    config.PUSHFLEET_REDIS_PREFIX,
+    loops.wakeAll,
+    log,
+  );
+  const health = await startHealth(context, metrics);
+  log.info(
+    {
+      event: 'producer.started',
+      fleet: context.fleet,
+      owner: context.owner,
+      apps: context.queues.map(({ app }) => app.name),
+    },
+    'producer started',
+  );
+  return stopOnSignal([...health, wakes, ...results, ...loops.all, closing(context)], {
+    timeoutMs: config.PUSHFLEET_DRAIN_TIMEOUT_MS,
+    log,
+  });
+}
+
+/** The loops in the order in which a row passes them; each wakes the one behind it. */
+function startLoops(context: ProducerContext, metrics: ProducerMetrics) {
+  const { config, log } = context;
+  const start = (name: string, intervalMs: number, step: () => Promise<unknown>): Loop =>
+    startLoop({ name, intervalMs, step, log });
+
+  const completer = new DispatchCompleter(context);
+  const recorder = new ResultRecorder(context, {
+    settled(dispatchId) {
+      completer.hint(dispatchId);
+      dispatch.wake();
+    },
+    retired: () => retire.wake(),
+    parked: () => dispatch.wake(),
+  });
+  const planner = new AudiencePlanner(context, () => dispatch.wake());
+  const claimer = new DueRowClaimer(context, () => plan.wake());
+  const dispatcher = new BatchDispatcher(context);
+  const retirer = new DeviceRetirer(context);
+  const cancelled = new CancelledSettler(context);
+  const requeueLost = async (minAgeMs: number, queues = context.queues) => {
+    for (const app of queues) metrics.lostBatches.inc(await reconcile(context, recorder, app, minAgeMs));
+    dispatch.wake();
+  };
+  const control = new ControlPublisher(context, (queues) => requeueLost(0, [queues]));
+
+  const publish = start('control', 1_000, () => control.look());
+  const claim = start('claim', config.PUSHFLEET_POLL_INTERVAL_MS, () => claimer.look());
+  const plan = start('plan', 250, () => planner.look());
+  const dispatch = start('dispatch', 250, () => dispatcher.look());
+  const complete = start('complete', 100, () => completer.look());
+  const retire = start('retire', 1_000, () => retirer.look());
+  const settle = start('settle', 500, async () => {
+    await cancelled.look();
+    return settleOverdue(context);
+  });
+  const commands = start('commands', 500, () =>
+    executeCommands(context, () => {
+      publish.wake();
+      settle.wake();
+      claim.wake();
+    }),
+  );
+  const slow = [
+    start('reconcile', 5_000, () => requeueLost(MIN_AGE_MS)),
+    start('sent by the backend', 5_000, () => cancelForeignSent(context)),
+    start('invalid rows', 10_000, () => releaseMendedRows(context)),
+    start('old rows', 60_000, () => countOldRows(context, metrics)),
+  ];
+  const planning: Stoppable = { name: 'planning', stop: () => planner.stop() };
+  return {
+    recorder,
+    loops: {
+      all: [claim, plan, planning, dispatch, commands, settle, publish, retire, complete, ...slow],
+      wakeAll() {
+        claim.wake();
+        commands.wake();
+      },
+    },
+  };
+}
+
+function startRecording(context: ProducerContext, recorder: ResultRecorder): Stoppable[] {
+  const { config, log, queues } = context;
+  const redis = redisFor(config, 'working', log);
+  const consumers = queues.map(({ app }) =>
+    consumeResults({
+      redis,
+      prefix: config.PUSHFLEET_REDIS_PREFIX,
+      app: app.name,
+      record: (results) => recorder.record(results),
+      log,
+    }),
+  );
+  return [...consumers, { name: 'results connection', stop: async () => redis.disconnect() }];
+}
+
+let oldRowsTold = 0;
+
+/** Rows that are too old to send are counted, so that somebody sees them. */
+async function countOldRows(context: ProducerContext, metrics: ProducerMetrics): Promise<void> {
+  const { config, store, log } = context;
+  const window = dueWindow(Date.now(), backendZone(context), config.PUSHFLEET_MAX_AGE, Date.now());
+  const count = await countTooOldRows(store, window.from, 10_000);
+  if (count > oldRowsTold) {
+    metrics.rowsSkipped.inc({ cause: 'too_old' }, count - oldRowsTold);
+    log.warn(
+      { event: 'notification.tooOld', rows: count, before: window.from },
+      'unsent rows are older than PUSHFLEET_MAX_AGE and are not sent',
+    );
+  }
+  oldRowsTold = count;
+}
+
+async function startHealth(
+  { config, redis }: ProducerContext,
+  metrics: ProducerMetrics,
+): Promise<Stoppable[]> {
+  if (config.PUSHFLEET_HTTP_PORT === 0) return [];
+  const server: HealthServer = await startHealthServer(config.PUSHFLEET_HTTP_PORT, {
+    live: () => null,
+    ready: () => (redis.status === 'ready' ? null : 'Redis cannot be reached'),
+    metrics: () => metrics.registry.metrics(),
+  });
+  return [{ name: 'health', stop: () => server.close() }];
+}
+
+function closing({ store, redis, queues, owner }: ProducerContext): Stoppable {
+  return {
+    name: 'connections',
+    async stop() {
+      await releasePlannings(store, owner).catch(() => {});
+      await Promise.all(
+        queues.flatMap(({ lanes, results }) =>
+          [lanes.urgent, lanes.bulk, results].map((queue) => queue.close().catch(() => {})),
+        ),
+      );
+      redis.disconnect();
+      await store.database.close();
+    },
+  };
+}

@@ -1,0 +1,30 @@
+import type { App } from '@pushfleet/shared/domain/apps';
+import type { BatchResult } from '@pushfleet/shared/domain/batch-job';
+import type { RowRules } from '@pushfleet/shared/domain/row-request';
+import type { Log } from '@pushfleet/shared/platform/log';
+import type { LaneQueues } from '@pushfleet/shared/queue/lane-queue';
+import type { RedisClient } from '@pushfleet/shared/queue/redis-connection';
+import type { Store } from '@pushfleet/shared/store/store';
+import type { Queue } from 'bullmq';
+import type { ProducerConfig } from './producer-config.ts';
+
+/** The queues of one app. */
+export interface AppQueues {
+  readonly app: App;
+  readonly lanes: LaneQueues;
+  readonly results: Queue<BatchResult>;
+}
+
+/** What the loops of this producer share. */
+export interface ProducerContext {
+  readonly config: ProducerConfig;
+  readonly store: Store;
+  /** Fails fast and repeats nothing by itself. */
+  readonly redis: RedisClient;
+  readonly queues: readonly AppQueues[];
+  readonly rules: RowRules;
+  readonly fleet: string;
+  /** Names this process in claims and leases. */
+  readonly owner: string;
+  readonly log: Log;
+}

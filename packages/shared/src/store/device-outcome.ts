@@ -1,0 +1,148 @@
+import { apnsId } from '../domain/apns-id.ts';
+import { decodeProgress } from '../domain/batch-progress.ts';
+import { normalizeDeviceToken } from '../domain/device-token.ts';
+import { ACCEPTED, OUTCOMES, WAITING } from '../domain/outcomes.ts';
+import { decodeRecipients, sortableId } from '../domain/recipient-list.ts';
+import { idText } from './backend-schema.ts';
+import { columnNames } from './column-names.ts';
+import { isoTime } from './status.ts';
+import type { Store } from './store.ts';
+
+/** What happened to one device token in one dispatch. */
+export interface DeviceOutcome {
+  /** `waiting` without an outcome yet; null: the device token is not in the audience, see `note`. */
+  readonly outcome: string | null;
+  /** HTTP status of APNs' last answer; 0 where APNs was not asked, null where none is recorded. */
+  readonly status: number | null;
+  readonly reason: string | null;
+  /** Answered attempts; null where they are not recorded (accepted ones). */
+  readonly attempts: number | null;
+  /** Of an accepted one: when the last recipient of its batch was accepted. */
+  readonly at: string | null;
+  readonly apnsId: string | null;
+  /** A sentence for what the fields do not say. */
+  readonly note: string | null;
+}
+
+/** A row of the backend's with this device token, in whatever spelling. */
+export interface DeviceRow {
+  readonly tokenId: string;
+  readonly active: boolean;
+}
+
+/**
+ * Rows that hold a device token, looked up by its usual spellings. Fast with an index on the column,
+ * which is the backend's to make.
+ *
+ * @param deviceToken normalised
+ */
+export async function findDeviceRows(
+  { database, backend }: Store,
+  deviceToken: string,
+): Promise<DeviceRow[]> {
+  const c = columnNames(backend.mapping);
+  const rows = await database.arrays(
+    `SELECT ${c.tokenId}, ${c.tokenString}, ${c.active} = ? FROM ${c.token} WHERE ${c.tokenString} IN (?)`,
+    [backend.mapping.token.activeValue, spellings(deviceToken)],
+  );
+  return rows
+    .filter(([, stored]) => normalizeDeviceToken(asText(stored)) === deviceToken)
+    .map(([id, , active]) => ({ tokenId: idText(id), active: Number(active) === 1 }));
+}
+
+/** The spellings in which backends store a device token: hex, upper case, and what iOS printed in old days. */
+function spellings(deviceToken: string): string[] {
+  const grouped = deviceToken.replace(/.{8}(?=.)/g, '$& ');
+  return [deviceToken, deviceToken.toUpperCase(), `<${grouped}>`, grouped, `<${deviceToken}>`];
+}
+
+/** @param rows the rows of the device token, as `findDeviceRows` gives them */
+export async function readDeviceOutcome(
+  store: Store,
+  dispatchId: number,
+  rows: readonly DeviceRow[],
+): Promise<DeviceOutcome> {
+  for (const { tokenId } of rows) {
+    const found = await findRecipient(store, dispatchId, tokenId);
+    if (found !== null) return found;
+  }
+  return { ...NOTHING, note: whyNoRecipient(rows) };
+}
+
+const NOTHING: DeviceOutcome = {
+  outcome: null,
+  status: null,
+  reason: null,
+  attempts: null,
+  at: null,
+  apnsId: null,
+  note: null,
+};
+
+function whyNoRecipient(rows: readonly DeviceRow[]): string {
+  if (rows.length === 0) return 'no row of the backend holds this device token';
+  return rows.some(({ active }) => active)
+    ? 'the device token is not in the audience of this notification'
+    : 'the device token is inactive and got nothing';
+}
+
+async function findRecipient(
+  store: Store,
+  dispatchId: number,
+  tokenId: string,
+): Promise<DeviceOutcome | null> {
+  const { database, tables, backend } = store;
+  const key = sortableId(backend.tokenId.kind, tokenId);
+  const batches = await database.arrays(
+    `SELECT seq, recipients, outcomes, trials, last_accepted_at FROM ${tables.batch}
+      WHERE dispatch_id = ? AND first_id <= ? AND last_id >= ? ORDER BY seq LIMIT 100`,
+    [dispatchId, key, key],
+  );
+  for (const [, recipients, outcomes, trials, lastAcceptedAt] of batches) {
+    const index = decodeRecipients(recipients as Buffer).indexOf(tokenId);
+    if (index === -1) continue;
+    const byte = outcomes === null ? WAITING : (outcomes as Buffer)[index]!;
+    const told = { ...NOTHING, outcome: OUTCOMES[byte]!, apnsId: apnsId(dispatchId, tokenId) };
+    if (byte === ACCEPTED) return { ...told, status: 200, at: isoTime(lastAcceptedAt) };
+    if (byte === WAITING) return { ...told, ...waitingState(trials as string | null, index) };
+    return { ...told, ...(await readRefusal(store, dispatchId, tokenId)) };
+  }
+  return null;
+}
+
+function waitingState(trials: string | null, index: number): Partial<DeviceOutcome> {
+  const trial = trials === null ? undefined : decodeProgress(trials).trials.get(index);
+  if (trial === undefined) return { attempts: 0 };
+  return {
+    attempts: trial.attempts,
+    reason: trial.reason,
+    note: `tried again from ${new Date(trial.notBefore).toISOString()} on`,
+  };
+}
+
+async function readRefusal(
+  { database, tables }: Store,
+  dispatchId: number,
+  tokenId: string,
+): Promise<Partial<DeviceOutcome>> {
+  const rows = await database.arrays(
+    `SELECT status, reason, attempts, at, apns_timestamp FROM ${tables.outcome} WHERE dispatch_id = ? AND token_id = ?`,
+    [dispatchId, tokenId],
+  );
+  if (rows[0] === undefined) return {};
+  const [status, reason, attempts, at, apnsTimestamp] = rows[0];
+  return {
+    status: Number(status),
+    reason: String(reason),
+    attempts: Number(attempts),
+    at: isoTime(at),
+    ...(apnsTimestamp !== null && {
+      note: `APNs knew at ${isoTime(apnsTimestamp)} that the device token is no longer valid`,
+    }),
+  };
+}
+
+function asText(value: unknown): string | null {
+  if (value === null || value === undefined) return null;
+  return Buffer.isBuffer(value) ? value.toString('latin1') : String(value);
+}

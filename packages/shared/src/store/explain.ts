@@ -1,0 +1,182 @@
+import { defaultLifetimeMs } from '../domain/due-window.ts';
+import { defaultCollapseId, type PushRequest, pushRequestSchema } from '../domain/push-request.ts';
+import { type RowRules, requestOfRow } from '../domain/row-request.ts';
+import { utcInstant } from '../domain/wall-time.ts';
+import { readAudienceLists } from './audience.ts';
+import { idText, idValue } from './backend-schema.ts';
+import { type DeviceOutcome, findDeviceRows, readDeviceOutcome } from './device-outcome.ts';
+import { readFleet } from './fleet.ts';
+import { givenId } from './given-id.ts';
+import { readNotificationRows } from './notification-rows.ts';
+import {
+  countOutcomes,
+  type NotificationState,
+  type OutcomeCounts,
+  type StatusRules,
+  unclaimedStatus,
+} from './status.ts';
+import type { Store } from './store.ts';
+
+/** How an audience became recipients; null is not known before the audience is planned. */
+export interface AudienceExplanation {
+  readonly direct: number;
+  readonly groups: number;
+  readonly inactive: number | null;
+  readonly duplicates: number | null;
+  readonly malformed: number | null;
+  readonly otherApp: number | null;
+  readonly recipients: number | null;
+}
+
+/** What APNs gets for each recipient, beside the path with the device token and an `apns-id` of its own. */
+export interface RequestExplanation {
+  readonly headers: { readonly [name: string]: string };
+  readonly payload: unknown;
+  readonly payloadBytes: number;
+}
+
+/** What `pushfleet explain ID --json` prints. */
+export interface Explanation {
+  readonly notificationId: string;
+  readonly state: NotificationState;
+  readonly error: string | null;
+  readonly audience: AudienceExplanation;
+  /** Null where there is none: the row cannot be sent, or nothing says which app it would go to. */
+  readonly request: RequestExplanation | null;
+  readonly outcomes: OutcomeCounts;
+  readonly deviceToken?: DeviceOutcome;
+}
+
+export interface ExplainRules extends StatusRules {
+  /** To build the request of a row that is not claimed yet; null without settings of an app. */
+  readonly rows: RowRules | null;
+}
+
+/**
+ * Explains the last round of a notification; null where there is none with this id.
+ *
+ * @param deviceToken normalised; what happened to it is told too
+ */
+export async function explain(
+  store: Store,
+  notificationId: string,
+  rules: ExplainRules,
+  deviceToken?: string,
+): Promise<Explanation | null> {
+  const id = givenId(store.backend.notificationId, notificationId);
+  if (id === null) return null;
+  return (await explainDispatch(store, id, deviceToken)) ?? explainRow(store, id, rules, deviceToken);
+}
+
+async function explainDispatch(
+  store: Store,
+  id: string,
+  deviceToken: string | undefined,
+): Promise<Explanation | null> {
+  const { database, tables, backend } = store;
+  const rows = await database.arrays(
+    `SELECT d.id, d.notification_id, d.state, d.error, d.request, d.deadline, d.direct_members, d.token_groups,
+            d.inactive, d.duplicates, d.malformed, d.other_app, d.recipients
+       FROM ${tables.dispatch} d WHERE d.notification_id = ? ORDER BY d.round DESC LIMIT 1`,
+    [idValue(backend.notificationId, id)],
+  );
+  if (rows[0] === undefined) return null;
+  const [dispatchId, notificationId, state, error, request, deadline, ...counts] = rows[0];
+  const [direct, groups, inactive, duplicates, malformed, otherApp, recipients] = counts.map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  const { fleet } = await readFleet(database, tables);
+  const sums = await database.arrays(
+    `SELECT SUM(accepted), SUM(rejected), SUM(retired), SUM(expired), SUM(cancelled), SUM(failed)
+       FROM ${tables.batch} WHERE dispatch_id = ?`,
+    [Number(dispatchId)],
+  );
+  return {
+    notificationId: idText(notificationId),
+    state: String(state) as NotificationState,
+    error: error === null ? null : String(error),
+    audience: { direct, groups, inactive, duplicates, malformed, otherApp, recipients },
+    request:
+      request === null
+        ? null
+        : explainRequest(
+            pushRequestSchema.parse(JSON.parse(String(request))),
+            utcInstant(String(deadline)),
+            defaultCollapseId(fleet, Number(dispatchId)),
+          ),
+    outcomes: countOutcomes(recipients, sums[0]!),
+    ...(deviceToken !== undefined && {
+      deviceToken: await readDeviceOutcome(
+        store,
+        Number(dispatchId),
+        await findDeviceRows(store, deviceToken),
+      ),
+    }),
+  };
+}
+
+/** A row that is not claimed: what would be sent if it were claimed now. */
+async function explainRow(
+  store: Store,
+  id: string,
+  rules: ExplainRules,
+  deviceToken: string | undefined,
+): Promise<Explanation | null> {
+  const [row] = await readNotificationRows(store, [id]);
+  if (row === undefined) return null;
+  const status = unclaimedStatus(store, row, rules);
+  const lists = (await readAudienceLists(store, [id])).get(id)!;
+  const built = rules.rows === null ? null : requestOfRow(row, rules.rows);
+  const dueAt = status.dueAt === null ? rules.now : Date.parse(status.dueAt);
+  const { fleet } = await readFleet(store.database, store.tables);
+  return {
+    notificationId: row.id,
+    state: status.state,
+    error: status.error ?? (built?.ok === false ? built.error : null),
+    audience: {
+      direct: lists.directMembers,
+      groups: lists.groupIds.length,
+      inactive: null,
+      duplicates: null,
+      malformed: null,
+      otherApp: null,
+      recipients: null,
+    },
+    request:
+      built?.ok === true
+        ? explainRequest(
+            built.request,
+            dueAt + defaultLifetimeMs(rules.maxAge),
+            // The number of the dispatch is given when the row is claimed.
+            `pf-${fleet}-<dispatch>`,
+          )
+        : null,
+    outcomes: countOutcomes(0, []),
+    ...(deviceToken !== undefined && {
+      deviceToken: {
+        ...(await readDeviceOutcome(store, 0, [])),
+        note: 'the notification is not claimed yet; its audience is read when it is',
+      },
+    }),
+  };
+}
+
+function explainRequest(request: PushRequest, deadline: number, ownCollapseId: string): RequestExplanation {
+  return {
+    headers: {
+      'apns-topic': request.topic,
+      'apns-push-type': request.pushType,
+      'apns-priority': String(request.priority),
+      'apns-expiration': String(request.expiration ?? Math.floor(deadline / 1000)),
+      'apns-collapse-id': request.collapseId ?? ownCollapseId,
+    },
+    payload: JSON.parse(request.payload),
+    payloadBytes: Buffer.byteLength(request.payload),
+  };
+}
