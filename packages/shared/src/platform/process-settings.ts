@@ -87,5 +87,7 @@ export const toolSettings = [
   ...mysql,
   'PUSHFLEET_SCHEMA_FILE',
   'PUSHFLEET_TIMEZONE',
+  'PUSHFLEET_MAX_AGE',
   'PUSHFLEET_APP',
+  'PUSHFLEET_RATE_PER_SECOND',
 ] as const satisfies readonly SettingName[];

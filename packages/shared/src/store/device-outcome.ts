@@ -66,7 +66,12 @@ export async function readDeviceOutcome(
     const found = await findRecipient(store, dispatchId, tokenId);
     if (found !== null) return found;
   }
-  return { ...NOTHING, note: whyNoRecipient(rows) };
+  return noRecipient(whyNoRecipient(rows));
+}
+
+/** A device token that has no outcome, with the sentence why. */
+export function noRecipient(note: string): DeviceOutcome {
+  return { ...NOTHING, note };
 }
 
 const NOTHING: DeviceOutcome = {

@@ -4,7 +4,7 @@ import { type RowRules, requestOfRow } from '../domain/row-request.ts';
 import { utcInstant } from '../domain/wall-time.ts';
 import { readAudienceLists } from './audience.ts';
 import { idText, idValue } from './backend-schema.ts';
-import { type DeviceOutcome, findDeviceRows, readDeviceOutcome } from './device-outcome.ts';
+import { type DeviceOutcome, findDeviceRows, noRecipient, readDeviceOutcome } from './device-outcome.ts';
 import { readFleet } from './fleet.ts';
 import { givenId } from './given-id.ts';
 import { readNotificationRows } from './notification-rows.ts';
@@ -159,10 +159,7 @@ async function explainRow(
         : null,
     outcomes: countOutcomes(0, []),
     ...(deviceToken !== undefined && {
-      deviceToken: {
-        ...(await readDeviceOutcome(store, 0, [])),
-        note: 'the notification is not claimed yet; its audience is read when it is',
-      },
+      deviceToken: noRecipient('the notification is not claimed yet; its audience is read when it is'),
     }),
   };
 }
