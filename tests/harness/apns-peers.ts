@@ -26,7 +26,10 @@ export interface ScriptedServer {
   close(): Promise<void>;
 }
 
-export async function startScriptedServer(maxStreams: number, handle: StreamHandler): Promise<ScriptedServer> {
+export async function startScriptedServer(
+  maxStreams: number,
+  handle: StreamHandler,
+): Promise<ScriptedServer> {
   const { certificatePem: cert, privateKeyPem: key } = await makeServerCertificate([]);
   const server = createSecureServer({ cert, key, settings: { maxConcurrentStreams: maxStreams } });
   const sessions: ServerHttp2Session[] = [];

@@ -16,9 +16,17 @@ const actions = (answers: ApnsAnswer[]) => {
 test.each([
   ['two 500s in a row drain it', [sticky, sticky], ['keep', 'drain']],
   ['a 500, an acceptance, a 500 do not', [sticky, accepted, sticky], ['keep', 'keep', 'keep']],
-  ['503 is no sign of a stuck connection', Array(3).fill(answered(503, 'ServiceUnavailable')), ['keep', 'keep', 'keep']],
+  [
+    '503 is no sign of a stuck connection',
+    Array(3).fill(answered(503, 'ServiceUnavailable')),
+    ['keep', 'keep', 'keep'],
+  ],
   ['three timeouts in a row destroy it', [late, late, late], ['keep', 'keep', 'destroy']],
-  ['any answer between timeouts shows life', [late, late, answered(410, 'Unregistered'), late], Array(4).fill('keep')],
+  [
+    'any answer between timeouts shows life',
+    [late, late, answered(410, 'Unregistered'), late],
+    Array(4).fill('keep'),
+  ],
   ['ExpiredProviderToken wedges it', [answered(403, 'ExpiredProviderToken')], ['drain']],
   ['Shutdown is a server that leaves', [answered(503, 'Shutdown')], ['drain']],
   ['a reset stream says nothing about it', Array(4).fill(unanswered('reset')), Array(4).fill('keep')],

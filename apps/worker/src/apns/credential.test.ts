@@ -48,14 +48,20 @@ test.each([
 });
 
 test('the end of a certificate is known; a signing key has none', () => {
-  const certificate = readCertificateCredential({ certPem: first.certificatePem, keyPem: first.privateKeyPem });
+  const certificate = readCertificateCredential({
+    certPem: first.certificatePem,
+    keyPem: first.privateKeyPem,
+  });
   const days = (credentialExpiresAt(certificate)!.getTime() - Date.now()) / 86_400_000;
   expect(Math.round(days)).toBe(30);
   expect(credentialExpiresAt(token)).toBeUndefined();
 });
 
 test('the digest tells credentials and environments apart and does not depend on the secret', () => {
-  const certificate = readCertificateCredential({ certPem: first.certificatePem, keyPem: first.privateKeyPem });
+  const certificate = readCertificateCredential({
+    certPem: first.certificatePem,
+    keyPem: first.privateKeyPem,
+  });
   const rotated = readCertificateCredential({ certPem: second.certificatePem, keyPem: second.privateKeyPem });
   const digests = [
     credentialDigest(token, 'production'),

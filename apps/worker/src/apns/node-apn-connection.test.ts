@@ -65,21 +65,39 @@ test('what we use of node-apn is there, in the version that we know', () => {
   expect(client.session).toBeUndefined();
   expect(client.config).toMatchObject({ connectionRetryLimit: 0, requestTimeout: 0, address: 'localhost' });
   expect((client.config.token as { current: string }).current).toBe(source.current());
-  expect([typeof client.connect, typeof client.request, client.request.length]).toEqual(['function', 'function', 5]);
+  expect([typeof client.connect, typeof client.request, client.request.length]).toEqual([
+    'function',
+    'function',
+    5,
+  ]);
   expect((client.healthCheckInterval as unknown as { _destroyed: boolean })._destroyed).toBe(true);
 });
 
 test('node-apn puts the session into client.session and config.token into the request', async () => {
-  const server = await startScriptedServer(10, acceptAfter(async () => {}));
+  const server = await startScriptedServer(
+    10,
+    acceptAfter(async () => {}),
+  );
   const seen: unknown[] = [];
   server.server.on('stream', (_, headers) => seen.push(headers));
   const client = createNodeApnClient(settings);
   client.config.createConnection = undefined;
   Object.assign(client.config, { port: server.port, ca: server.caPem });
   await client.connect();
-  await client.request(client.session!, 'there', { headers: { 'apns-topic': 'x' }, body: '{}' }, '/3/device/ab', 'POST');
+  await client.request(
+    client.session!,
+    'there',
+    { headers: { 'apns-topic': 'x' }, body: '{}' },
+    '/3/device/ab',
+    'POST',
+  );
   expect(seen).toMatchObject([
-    { ':method': 'POST', ':path': '/3/device/ab', ':authority': 'there', authorization: `bearer ${source.current()}` },
+    {
+      ':method': 'POST',
+      ':path': '/3/device/ab',
+      ':authority': 'there',
+      authorization: `bearer ${source.current()}`,
+    },
   ]);
   client.session!.destroy();
   await server.close();
@@ -214,3 +232,20 @@ test('lastReadAt follows what the server says, not what we send', async () => {
   expect(connection.lastReadAt()).toBeGreaterThan(before);
 });
 
+test('connections leave nothing behind: no sockets, no timers', async () => {
+  const left = () =>
+    process.getActiveResourcesInfo().filter((name) => /TCPSocket|TLS|Timeout/.test(name)).length;
+  const relay = await startRelay(1);
+  await relay.close();
+  const before = left();
+  for (let round = 0; round < 5; round++) {
+    const drained = await openWarm();
+    await drained.send(aPush(round), 5_000);
+    await drained.drain();
+    const destroyed = await openWarm();
+    destroyed.send(aPush(round), 5_000);
+    destroyed.destroy('enough');
+    await expect(open(relay.port).ready).rejects.toThrow('ECONNREFUSED');
+  }
+  await eventually(() => left() <= before);
+});

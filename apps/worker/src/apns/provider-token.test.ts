@@ -89,11 +89,14 @@ test.each([
   ['P-384', pem(generateKeyPairSync('ec', { namedCurve: 'P-384' }), 'pkcs8'), /no P-256 key/],
   ['RSA', pem(generateKeyPairSync('rsa', { modulusLength: 2048 }), 'pkcs8'), /no P-256 key \(it is rsa\)/],
   ['cut off', key.keyPem.slice(0, 80), /damaged or cut off/],
-])('a key that cannot sign (%s) is refused with a sentence, and without the key in it', (_, keyPem, sentence) => {
-  const make = () => createProviderTokenSource({ ...settings, keyPem });
-  expect(make).toThrow(BadApnsCredentialError);
-  expect(make).toThrow(sentence);
-});
+])(
+  'a key that cannot sign (%s) is refused with a sentence, and without the key in it',
+  (_, keyPem, sentence) => {
+    const make = () => createProviderTokenSource({ ...settings, keyPem });
+    expect(make).toThrow(BadApnsCredentialError);
+    expect(make).toThrow(sentence);
+  },
+);
 
 test.each([
   ['keyId', 'key id'],

@@ -20,7 +20,9 @@ test.each([
   ['soon', undefined],
   [undefined, undefined],
 ])('Retry-After "%s" is %s ms', (header, expected) => {
-  expect(readRefusal(429, '{"reason":"TooManyRequests"}', header, NOW)).toMatchObject({ retryAfterMs: expected });
+  expect(readRefusal(429, '{"reason":"TooManyRequests"}', header, NOW)).toMatchObject({
+    retryAfterMs: expected,
+  });
 });
 
 test.each(['', '<html>', 'null', '[]', '{"reason":7,"timestamp":"x"}'])('body %j has no reason', (body) => {

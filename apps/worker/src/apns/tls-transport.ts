@@ -37,7 +37,9 @@ export function createTransport(options: TransportOptions): OpenTransport {
     tunnel?.on('error', (error) => socket.destroy(error));
     socket.once('secureConnect', () => {
       if (socket.alpnProtocol === 'h2') return;
-      socket.destroy(new Error(`${bracketed(host)}:${port} does not speak HTTP/2`));
+      const error = new Error(`${bracketed(host)}:${port} does not speak HTTP/2`);
+      // Not in this event: Node's HTTP/2 session sets itself up in it, and aborts the process without a handle.
+      process.nextTick(() => socket.destroy(error));
     });
     return socket;
   };
