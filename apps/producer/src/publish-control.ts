@@ -3,6 +3,7 @@ import { ConfigurationError } from '@pushfleet/shared/platform/config';
 import { type ControlCopy, publishControlCopy, readControlCopy } from '@pushfleet/shared/queue/control-copy';
 import { readApps, registerApp } from '@pushfleet/shared/store/apps';
 import { raiseEpoch, readFleet } from '@pushfleet/shared/store/fleet';
+import { readLongQueued } from '@pushfleet/shared/store/lost-batches';
 import { readCancelledDispatches } from '@pushfleet/shared/store/settle';
 import type { AppQueues, ProducerContext } from './producer-context.ts';
 
@@ -57,9 +58,15 @@ export class ControlPublisher {
       await publishControlCopy(redis, prefix, app, { fleet, epoch, phase: 'ok', ...decided });
       return;
     }
+    const lost = await readLongQueued(store, app, 0, 1);
+    if (lost.length === 0) {
+      // Nothing was in Redis that could be missing: a new installation, or one at rest.
+      await publishControlCopy(redis, prefix, app, { fleet, epoch, phase: 'ok', ...decided });
+      return;
+    }
     log.warn(
       { event: 'redis.empty', app, epoch },
-      'Redis does not know this fleet: it is new or was emptied; recovering',
+      'Redis was emptied: it has nothing of this fleet; recovering',
     );
     await raiseEpoch(store.database, store.tables, epoch);
     const raised = (await readFleet(store.database, store.tables)).epoch;

@@ -1,0 +1,39 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import mysql from 'mysql2/promise';
+
+/** A database of its own on the test server, with the tables of the old application. */
+export interface TestDatabase {
+  readonly name: string;
+  /** For PUSHFLEET_MYSQL_URL. */
+  readonly url: string;
+  query<T = Record<string, unknown>>(sql: string, values?: unknown[]): Promise<T[]>;
+  drop(): Promise<void>;
+}
+
+export async function createTestDatabase(schema = 'doctrine.sql'): Promise<TestDatabase> {
+  const server = process.env.PUSHFLEET_TEST_MYSQL_URL;
+  if (server === undefined)
+    throw new Error('PUSHFLEET_TEST_MYSQL_URL is not set; run the tests with npm test');
+  const name = `pf_${randomBytes(4).toString('hex')}`;
+  const url = new URL(server);
+  const admin = await mysql.createConnection({ uri: url.href, multipleStatements: true });
+  await admin.query(`CREATE DATABASE ${name} CHARACTER SET utf8mb4`);
+  await admin.changeUser({ database: name });
+  await admin.query(readFileSync(fileURLToPath(new URL(schema, import.meta.url)), 'utf8'));
+  await admin.query('CREATE INDEX due ON notification (sent, notificationdate)');
+  url.pathname = `/${name}`;
+  return {
+    name,
+    url: url.href,
+    async query<T>(sql: string, values?: unknown[]) {
+      const [rows] = await admin.query(sql, values);
+      return rows as T[];
+    },
+    async drop() {
+      await admin.query(`DROP DATABASE ${name}`);
+      await admin.end();
+    },
+  };
+}
