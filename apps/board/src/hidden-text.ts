@@ -4,7 +4,7 @@ const HIDDEN = '[hidden]';
 const ALWAYS_HIDDEN = ['tokens', 'ids'];
 
 /** A device token in hex, in the spelling with blanks and angle brackets too (the least ever seen is 32 bytes). */
-const DEVICE_TOKEN_HEX = /[0-9a-f](?:[\s<>]*[0-9a-f]){63,}/gi;
+const DEVICE_TOKEN_HEX = /(?:[0-9a-f]{2}[\s<>]*){31,}[0-9a-f]{2,}/gi;
 
 /** The same 32 bytes or more in base64. Both cases are asked for: paths and ids are mostly lower-case. */
 const DEVICE_TOKEN_BASE64 = /[A-Za-z0-9+/]{43,}/g;

@@ -1,0 +1,370 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { openQueue } from '@pushfleet/shared/queue/lane-queue';
+import { Redis } from 'ioredis';
+import { type BoardJobs, putBoardJobs } from '../harness/board-jobs.ts';
+import { type BoardProcess, startBoardProcess } from '../harness/board-process.ts';
+
+const REDIS_URL = process.env.PUSHFLEET_TEST_REDIS_URL!;
+const LOGIN = { PUSHFLEET_BOARD_USER: 'ops', PUSHFLEET_BOARD_PASSWORD: 'pass:wörd' };
+const AUTHORIZATION = `Basic ${Buffer.from('ops:pass:wörd').toString('base64')}`;
+
+const prefix = `board-${randomBytes(4).toString('hex')}`;
+const directory = mkdtempSync(join(tmpdir(), 'pushfleet-board-'));
+const running: BoardProcess[] = [];
+let redis: Redis;
+let jobs: BoardJobs;
+
+beforeAll(async () => {
+  redis = new Redis(REDIS_URL, { maxRetriesPerRequest: null });
+  jobs = await putBoardJobs(redis, prefix, 'default');
+});
+
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((board) => board.stop()));
+});
+
+afterAll(async () => {
+  for await (const keys of redis.scanStream({ match: `{${prefix}-*`, count: 500 })) {
+    if (keys.length > 0) await redis.del(...keys);
+  }
+  redis.disconnect();
+  rmSync(directory, { recursive: true });
+});
+
+async function open(settings: Readonly<Record<string, string>> = {}): Promise<BoardProcess> {
+  const board = await startBoardProcess({
+    PUSHFLEET_REDIS_URL: REDIS_URL,
+    PUSHFLEET_REDIS_PREFIX: prefix,
+    ...LOGIN,
+    ...settings,
+  });
+  running.push(board);
+  return board;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: string;
+}
+
+interface Ask {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
+/** With the login, unless the headers say otherwise. */
+function ask(
+  board: BoardProcess,
+  path: string,
+  { method = 'GET', headers = {}, body }: Ask = {},
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const all = { authorization: AUTHORIZATION, 'content-type': 'application/json', ...headers };
+    const sent = request(new URL(path, board.url), { method, headers: all }, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => {
+        text += chunk;
+      });
+      response.on('end', () =>
+        resolve({ status: response.statusCode!, headers: response.headers, body: text }),
+      );
+    });
+    sent.on('error', reject);
+    sent.end(method === 'GET' ? undefined : JSON.stringify(body ?? {}));
+  });
+}
+
+/** The scripts and styles that the page loads, as paths. */
+function filesOf(page: string): string[] {
+  const base = /<base href="([^"]+)"/.exec(page)![1]!;
+  return [...page.matchAll(/(?:src|href)="(static\/[^"]+)"/g)].map(([, path]) => base + path);
+}
+
+function readRoutes(): string[] {
+  const queues = ['urgent', 'bulk', 'results'];
+  const states = ['latest', 'active', 'waiting', 'delayed', 'failed', 'completed'];
+  return [
+    ...queues.flatMap((name) =>
+      states.map((state) => `/queues/api/queues?activeQueue=${name}&status=${state}&page=1&jobsPerPage=20`),
+    ),
+    ...[
+      ['bulk', jobs.failedId],
+      ['bulk', jobs.delayedId],
+      ['urgent', jobs.waitingId],
+    ].flatMap(([name, id]) =>
+      ['', '/logs', '/flow'].map((what) => `/queues/api/queues/${name}/${id}${what}`),
+    ),
+    ...['metrics', 'default-job-options', 'workers', 'rate-limit', 'job-data-schema'].map(
+      (what) => `/queues/api/queues/bulk/${what}`,
+    ),
+    '/queues/api/job-schedulers',
+    '/queues/api/redis/stats',
+    '/queues/',
+    `/queues/queue/bulk/${jobs.failedId}`,
+  ];
+}
+
+/** Every spelling of every device token, the stored audience, the payload. */
+function secrets(): string[] {
+  return [
+    ...jobs.deviceTokens.flatMap((hex) => [
+      hex,
+      hex.slice(8, 40),
+      Buffer.from(hex, 'hex').toString('base64').slice(0, 40),
+    ]),
+    ...jobs.packed.map((text) => text.slice(0, 60)),
+    jobs.payloadWords,
+  ];
+}
+
+function expectNoSecret(answer: string, known: readonly string[]): void {
+  const plain = answer.toLowerCase().replace(/[\s<>]/g, '');
+  for (const secret of known) {
+    expect(answer).not.toContain(secret);
+    if (/^[0-9a-f]+$/.test(secret)) expect(plain).not.toContain(secret);
+  }
+}
+
+test('without the login nothing is answered: no page, no file, no data; only the health check', async () => {
+  const board = await open();
+  const page = await ask(board, '/queues/');
+  expect(page.status).toBe(200);
+  const files = filesOf(page.body);
+  expect(files.length).toBeGreaterThan(3);
+  for (const path of [...files, ...readRoutes(), '/', '/queues', '/nothing/here']) {
+    for (const headers of [{ authorization: '' }, { authorization: `Basic ${btoa('ops:wrong')}` }]) {
+      const answer = await ask(board, path, { headers });
+      expect([path, answer.status]).toEqual([path, 401]);
+      expect(answer.headers['www-authenticate']).toMatch(/^Basic realm="Pushfleet"/);
+      expect(answer.headers.location).toBeUndefined();
+      expect(answer.body.length).toBeLessThan(200);
+    }
+  }
+  for (const path of files) expect([path, (await ask(board, path)).status]).toEqual([path, 200]);
+  expect((await ask(board, '/nothing/here')).status).toBe(404);
+  expect(await ask(board, '/health/live', { headers: { authorization: '' } })).toMatchObject({ status: 200 });
+});
+
+test('a job reads well: which notification and batch, how its recipients stand, what went wrong', async () => {
+  const board = await open();
+  const failed = JSON.parse((await ask(board, `/queues/api/queues/bulk/${jobs.failedId}`)).body);
+  expect(failed).toMatchObject({
+    status: 'failed',
+    job: {
+      name: 'notification 42 · batch 3 of 20',
+      progress: 75,
+      data: {
+        notification: '42',
+        batch: '3 of 20',
+        generation: 1,
+        recipients: { 'in all': 8, waiting: 0, accepted: 5, failed: 2, refused: 1 },
+        'what went wrong': { '503 ServiceUnavailable': 2, '410 Unregistered': 1 },
+        app: 'default',
+        lane: 'bulk',
+        topic: 'com.example.shop',
+      },
+    },
+  });
+  const list = await ask(board, '/queues/api/queues?activeQueue=bulk&status=delayed&page=1&jobsPerPage=10');
+  const queues = JSON.parse(list.body).queues as { name: string; jobs: unknown[] }[];
+  expect(queues.map(({ name }) => name).sort()).toEqual(['bulk', 'results', 'urgent']);
+  expect(queues.find(({ name }) => name === 'bulk')!.jobs).toMatchObject([
+    { data: { notification: '43', recipients: { waiting: 50, accepted: 450 } } },
+  ]);
+});
+
+test('no answer of any route holds a device token, the audience or the payload', async () => {
+  const board = await open({ PUSHFLEET_BOARD_WRITABLE: 'true' });
+  const known = secrets();
+  for (const path of readRoutes()) {
+    const answer = await ask(board, path);
+    expect([path, answer.status < 500]).toEqual([path, true]);
+    expectNoSecret(answer.body, known);
+  }
+  const logs = await ask(board, `/queues/api/queues/bulk/${jobs.failedId}/logs`);
+  expect(JSON.parse(logs.body)).toEqual(['sent to <[hidden]> and [hidden]']);
+  const stats = await ask(board, '/queues/api/redis/stats');
+  expect(stats.status).toBe(403);
+  const added = await ask(board, '/queues/api/queues/bulk/add', {
+    method: 'POST',
+    body: { name: 'x', data: { tokens: jobs.packed[0] }, options: {} },
+  });
+  expectNoSecret(added.body, known);
+});
+
+test('the payload is shown where the settings say so, the audience still is not', async () => {
+  const board = await open({ PUSHFLEET_BOARD_SHOW_PAYLOAD: 'true' });
+  const { body } = await ask(board, `/queues/api/queues/urgent/${jobs.waitingId}`);
+  expect(body).toContain(jobs.payloadWords);
+  expectNoSecret(
+    body,
+    secrets().filter((secret) => secret !== jobs.payloadWords),
+  );
+});
+
+const CHANGES: readonly (readonly [string, string, unknown])[] = [
+  ['POST', '/queues/api/queues/bulk/add', { name: 'x', data: {}, options: {} }],
+  ['PATCH', '/queues/api/queues/bulk/JOB/update-data', { jobData: {} }],
+  ['PUT', '/queues/api/queues/bulk/JOB/promote', {}],
+  ['PUT', '/queues/api/queues/bulk/promote', {}],
+  ['PATCH', '/queues/api/queues/bulk/JOB/delay', { runAt: 1 }],
+  ['PATCH', '/queues/api/queues/bulk/JOB/priority', { priority: 1 }],
+  ['PUT', '/queues/api/queues/bulk/JOB/clean', {}],
+  ['PUT', '/queues/api/queues/bulk/clean/failed', {}],
+  ['PUT', '/queues/api/queues/bulk/empty', {}],
+  ['PUT', '/queues/api/queues/bulk/obliterate', { force: true }],
+  ['PUT', '/queues/api/queues/bulk/pause', {}],
+  ['PUT', '/queues/api/queues/pause', {}],
+  ['PUT', '/queues/api/queues/resume', {}],
+  ['PUT', '/queues/api/queues/bulk/concurrency', { concurrency: 1 }],
+  ['PUT', '/queues/api/queues/bulk/rate-limit', { max: 1, duration: 1 }],
+];
+
+/** All that the queues hold, to see that nothing was changed. */
+async function snapshot(): Promise<string> {
+  const found: string[] = [];
+  for await (const keys of redis.scanStream({ match: `{${prefix}-*`, count: 500 })) found.push(...keys);
+  const dumps = found
+    .sort()
+    .map(async (key) => `${key} ${(await redis.dumpBuffer(key))?.toString('base64')}`);
+  return (await Promise.all([...new Set(dumps)])).join('\n');
+}
+
+test.each(['false', 'true'])(
+  'changes beside the books are refused with a sentence (writable: %s)',
+  async (writable) => {
+    const board = await open({ PUSHFLEET_BOARD_WRITABLE: writable });
+    const before = await snapshot();
+    for (const [method, path, body] of CHANGES) {
+      const answer = await ask(board, path.replace('JOB', jobs.delayedId), { method, body });
+      expect([path, answer.status]).toEqual([path, 405]);
+      expect(JSON.parse(answer.body).message).toMatch(/\.$/);
+    }
+    expect(await snapshot()).toBe(before);
+  },
+);
+
+test('a read-only board retries nothing', async () => {
+  const board = await open();
+  const before = await snapshot();
+  for (const path of [`bulk/${jobs.failedId}/retry`, 'bulk/retry/failed']) {
+    expect((await ask(board, `/queues/api/queues/${path}`, { method: 'PUT' })).status).toBe(405);
+  }
+  expect(await snapshot()).toBe(before);
+});
+
+test('a retry from another site is refused, and one from the board’s page runs the job again as it was', async () => {
+  const board = await open({ PUSHFLEET_BOARD_WRITABLE: 'true' });
+  const bulk = openQueue(redis, prefix, 'default', 'bulk');
+  const path = `/queues/api/queues/bulk/${jobs.failedId}/retry`;
+  const stored = await redis.hmget(bulk.toKey(jobs.failedId), 'data', 'ck');
+  const foreign: Readonly<Record<string, string>>[] = [
+    { 'sec-fetch-site': 'cross-site' },
+    { 'sec-fetch-site': 'same-site', origin: new URL(board.url).origin },
+    { origin: 'https://evil.example' },
+    { origin: 'null' },
+  ];
+  for (const headers of foreign) {
+    const answer = await ask(board, path, { method: 'PUT', headers });
+    expect([headers, answer.status]).toEqual([headers, 403]);
+  }
+  expect(await (await bulk.getJob(jobs.failedId))!.getState()).toBe('failed');
+
+  const own = { 'sec-fetch-site': 'same-origin', origin: new URL(board.url).origin };
+  expect((await ask(board, path, { method: 'PUT', headers: own })).status).toBe(204);
+  expect(await (await bulk.getJob(jobs.failedId))!.getState()).toBe('waiting');
+  expect(await redis.hmget(bulk.toKey(jobs.failedId), 'data', 'ck')).toEqual(stored);
+});
+
+test('pages come with headers that keep them to themselves, and ask no other address', async () => {
+  const board = await open();
+  const page = await ask(board, '/queues/');
+  expect(page.headers).toMatchObject({
+    'content-security-policy': expect.stringContaining("script-src 'self'"),
+    'x-frame-options': 'DENY',
+    'x-content-type-options': 'nosniff',
+    'referrer-policy': 'no-referrer',
+    'cache-control': 'no-store',
+  });
+  expect(page.headers['content-security-policy']).not.toMatch(/https?:/);
+  expect(page.body).not.toMatch(/(src|href)="https?:/);
+});
+
+test.each(['/ops', '/ops/'])(
+  'behind a proxy at %s, whether it passes the path on or cuts it off',
+  async (base) => {
+    const board = await open({ PUSHFLEET_BOARD_BASE_PATH: base });
+    for (const home of ['/', '/ops', '/ops/']) {
+      expect(await ask(board, home)).toMatchObject({ status: 302, headers: { location: '/ops/queues/' } });
+    }
+    for (const path of ['/ops/queues/', '/queues/']) {
+      const page = await ask(board, path);
+      expect(page.body).toContain('<base href="/ops/queues/"');
+    }
+    const [file] = filesOf((await ask(board, '/ops/queues/')).body);
+    expect((await ask(board, file!)).status).toBe(200);
+    expect((await ask(board, file!.replace('/ops', ''))).status).toBe(200);
+    expect((await ask(board, file!, { headers: { authorization: '' } })).status).toBe(401);
+    expect((await ask(board, '/opsqueues/')).status).toBe(404);
+  },
+);
+
+test('queues of several apps stand side by side', async () => {
+  const path = join(directory, 'apps.json');
+  writeFileSync(path, JSON.stringify({ apps: [{ name: 'default' }, { name: 'news' }] }));
+  const board = await open({ PUSHFLEET_APPS_FILE: path });
+  const { queues } = JSON.parse((await ask(board, '/queues/api/queues')).body);
+  const waiting = Object.fromEntries(
+    (queues as { name: string; counts: { waiting: number } }[]).map(({ name, counts }) => [
+      name,
+      counts.waiting,
+    ]),
+  );
+  expect(waiting).toMatchObject({ 'default:urgent': 1, 'news:urgent': 0, 'news:bulk': 0, 'news:results': 0 });
+  expect(Object.keys(waiting)).toHaveLength(6);
+});
+
+test('a board that others can reach does not start without a login', async () => {
+  const start = open({
+    PUSHFLEET_BOARD_HOST: '0.0.0.0',
+    PUSHFLEET_BOARD_USER: '',
+    PUSHFLEET_BOARD_PASSWORD: '',
+  });
+  await expect(start).rejects.toMatchObject({
+    exitCode: 2,
+    said: expect.stringContaining('PUSHFLEET_BOARD_PASSWORD is missing'),
+  });
+});
+
+test('at loopback without a login it answers to this machine’s names only', async () => {
+  const board = await open({ PUSHFLEET_BOARD_USER: '', PUSHFLEET_BOARD_PASSWORD: '' });
+  expect((await ask(board, '/queues/', { headers: { authorization: '' } })).status).toBe(200);
+  expect((await ask(board, '/queues/', { headers: { host: 'rebound.example' } })).status).toBe(403);
+});
+
+test('it leaves what BullMQ keeps of a queue as it is, and stops in order', async () => {
+  const meta = () => redis.hgetall(`{${prefix}-default}:bulk:meta`);
+  const before = await meta();
+  const board = await open();
+  await ask(board, '/queues/api/queues');
+  expect(await meta()).toEqual(before);
+  expect(await redis.keys(`{${prefix}-news}*`)).toEqual([]);
+  expect(await board.stop()).toBe(0);
+});
+
+test('while Redis is away it says so without saying where', async () => {
+  const board = await open({ PUSHFLEET_REDIS_URL: 'redis://127.0.0.1:1' });
+  const answer = await ask(board, '/queues/api/queues');
+  expect(answer.status).toBe(500);
+  expect(answer.body).toContain('is Redis reachable?');
+  expect(answer.body).not.toContain('127.0.0.1');
+  expect((await ask(board, '/health/live')).status).toBe(200);
+});
