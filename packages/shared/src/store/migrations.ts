@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { Umzug } from 'umzug';
 import type { BackendSchema } from './backend-schema.ts';
 import type { Database } from './database.ts';
 import type { StateTables } from './state-tables.ts';
@@ -181,6 +180,8 @@ export async function migrate(
     database.change(`UPDATE ${tables.fleet} SET schema_version = ?, updated_at = UTC_TIMESTAMP(3)`, [
       version,
     ]);
+  // Every tool reads the version; only this one needs what takes the longest of all to load.
+  const { Umzug } = await import('umzug');
   const umzug = new Umzug({
     migrations: VERSIONS.map(({ name, statements }) => ({
       name,
