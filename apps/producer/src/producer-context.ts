@@ -1,18 +1,16 @@
 import type { App } from '@pushfleet/shared/domain/apps';
-import type { BatchResult } from '@pushfleet/shared/domain/batch-job';
 import type { RowRules } from '@pushfleet/shared/domain/row-request';
 import type { Log } from '@pushfleet/shared/platform/log';
-import type { LaneQueues } from '@pushfleet/shared/queue/lane-queue';
+import type { LaneQueues, ResultsQueue } from '@pushfleet/shared/queue/lane-queue';
 import type { RedisClient } from '@pushfleet/shared/queue/redis-connection';
 import type { Store } from '@pushfleet/shared/store/store';
-import type { Queue } from 'bullmq';
 import type { ProducerConfig } from './producer-config.ts';
 
 /** The queues of one app. */
 export interface AppQueues {
   readonly app: App;
   readonly lanes: LaneQueues;
-  readonly results: Queue<BatchResult>;
+  readonly results: ResultsQueue;
 }
 
 /** What the loops of this producer share. */

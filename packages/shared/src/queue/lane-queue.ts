@@ -88,3 +88,4 @@ export async function addResults(
 }
 
 export type LaneQueues = { readonly [lane in Lane]: Queue<BatchJob> };
+export type ResultsQueue = Queue<BatchResult>;
