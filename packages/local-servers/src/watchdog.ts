@@ -18,7 +18,10 @@ export interface Watchdog {
   dismiss(): Promise<void>;
 }
 
-/** Sets a guard on `pid`: should this process die, the server gets SIGTERM and after 10 s SIGKILL. */
+/**
+ * Sets a guard on `pid` (negative: a process group): should this process die, it gets SIGTERM and after
+ * 10 s SIGKILL.
+ */
 export function watchOver(pid: number): Watchdog {
   const shell = spawn('/bin/sh', ['-c', SCRIPT, 'pushfleet-watchdog', String(pid)], {
     // Its own session: Ctrl-C and the end of the terminal must not reach it.
