@@ -22,7 +22,10 @@ import { newNonce } from './claim-due-rows.ts';
 import { planLargeAudience } from './plan-large-audience.ts';
 import type { ProducerContext } from './producer-context.ts';
 
-const PLANNINGS_PER_LOOK = 500;
+/** An alert must not wait behind a campaign: each look plans the newest due first. */
+const NEWEST_PER_LOOK = 50;
+const OLDEST_PER_LOOK = 350;
+const TAKEN_OVER_PER_LOOK = 500;
 const SMALL_GROUP = 200;
 /** From so many memberships on an audience is planned alone, with the fixed memory that its uniqueness needs. */
 const LARGE = 10_000;
@@ -51,7 +54,7 @@ export class AudiencePlanner {
   async look(): Promise<boolean> {
     const { store, owner } = this.#context;
     await this.#keepLeases();
-    const plannings = (await readOwnPlannings(store, owner, PLANNINGS_PER_LOOK)).filter(
+    const plannings = (await readOwnPlannings(store, owner, NEWEST_PER_LOOK, OLDEST_PER_LOOK)).filter(
       ({ dispatchId }) => dispatchId !== this.#large?.dispatchId,
     );
     await this.#withdrawUnfrozen(plannings);
@@ -76,7 +79,7 @@ export class AudiencePlanner {
     this.#leasesAt = Date.now();
     const { store, owner, log } = this.#context;
     await renewLeases(store, owner);
-    const taken = await takeOverPlannings(store, owner, newNonce(), PLANNINGS_PER_LOOK);
+    const taken = await takeOverPlannings(store, owner, newNonce(), TAKEN_OVER_PER_LOOK);
     if (taken > 0)
       log.info(
         { event: 'planning.takenOver', dispatches: taken },

@@ -79,7 +79,7 @@ const VERSIONS: readonly Version[] = [
         error VARCHAR(1000) NULL,
         UNIQUE KEY notification_round (notification_id, round),
         KEY by_state (state, deadline),
-        KEY by_owner (owner, state),
+        KEY by_owner (owner, state, due_at),
         KEY by_due (due_at)
       ) ${OPTIONS}`,
       `CREATE TABLE IF NOT EXISTS ${t.batch} (

@@ -57,17 +57,21 @@ const PLANNING_COLUMNS = `id, notification_id, app, lane, nonce, fence, batches,
   TIMESTAMPDIFF(MICROSECOND, claimed_at, UTC_TIMESTAMP(3)) / 1000, due_at, due_wall,
   direct_members, token_groups, inactive, duplicates, malformed, other_app, recipients`;
 
-/** What this producer plans, oldest claim first. */
+/** What this producer plans: some of the newest due first, then from the oldest on. */
 export async function readOwnPlannings(
   { database, tables }: Store,
   owner: string,
-  limit: number,
+  newest: number,
+  oldest: number,
 ): Promise<Planning[]> {
-  const rows = await database.arrays(
-    `SELECT ${PLANNING_COLUMNS} FROM ${tables.dispatch} WHERE owner = ? AND state = 'planning' ORDER BY id LIMIT ${limit}`,
-    [owner],
-  );
-  return rows.map(toPlanning);
+  const read = (order: 'ASC' | 'DESC', limit: number) =>
+    database.arrays(
+      `SELECT ${PLANNING_COLUMNS} FROM ${tables.dispatch} WHERE owner = ? AND state = 'planning'
+        ORDER BY due_at ${order} LIMIT ${limit}`,
+      [owner],
+    );
+  const rows = [...(await read('DESC', newest)), ...(await read('ASC', oldest))].map(toPlanning);
+  return [...new Map(rows.map((planning) => [planning.dispatchId, planning])).values()];
 }
 
 /** Keeps what this producer plans: one statement for all of it. */

@@ -148,19 +148,33 @@ export async function markQueued(
   { database, tables }: Store,
   marks: readonly QueuedMark[],
 ): Promise<QueuedMark[]> {
+  if (marks.length === 0) return [];
   return database.transaction(async (on) => {
-    const taken: QueuedMark[] = [];
-    for (const mark of marks) {
-      const { batch, outcomes, cancelled, settled } = mark;
-      const matched = await on.change(
-        `UPDATE ${tables.batch} SET state = '${settled ? 'settled' : 'queued'}', generation = generation + 1,
-                revision = revision + 1, queued_at = UTC_TIMESTAMP(3), not_before = NULL, outcomes = ?,
-                cancelled = cancelled + ?, settled_at = ${settled ? 'UTC_TIMESTAMP(3)' : 'NULL'}
-          WHERE dispatch_id = ? AND seq = ? AND state IN ('planned', 'parked') AND revision = ?`,
-        [outcomes, cancelled, batch.dispatchId, batch.seq, batch.revision],
-      );
-      if (matched === 1) taken.push(mark);
-    }
+    const rows = await on.arrays(
+      `SELECT dispatch_id, seq, revision FROM ${tables.batch}
+        WHERE (dispatch_id, seq) IN (${marks.map(() => '(?, ?)').join(', ')}) AND state IN ('planned', 'parked')
+        ORDER BY dispatch_id, seq FOR UPDATE`,
+      marks.flatMap(({ batch }) => [batch.dispatchId, batch.seq]),
+    );
+    const free = new Set(rows.map((row) => row.join('-')));
+    const taken = marks.filter(({ batch }) => free.has(`${batch.dispatchId}-${batch.seq}-${batch.revision}`));
+    if (taken.length === 0) return [];
+    await on.change(
+      `UPDATE ${tables.batch} b JOIN (${taken
+        .map(() => 'SELECT ? AS dispatch_id, ? AS seq, ? AS state, ? AS outcomes, ? AS cancelled')
+        .join(' UNION ALL ')}) v ON v.dispatch_id = b.dispatch_id AND v.seq = b.seq
+          SET b.state = v.state, b.generation = b.generation + 1, b.revision = b.revision + 1,
+              b.queued_at = UTC_TIMESTAMP(3), b.not_before = NULL, b.outcomes = v.outcomes,
+              b.cancelled = b.cancelled + v.cancelled,
+              b.settled_at = IF(v.state = 'settled', UTC_TIMESTAMP(3), NULL)`,
+      taken.flatMap(({ batch, outcomes, cancelled, settled }): SqlValue[] => [
+        batch.dispatchId,
+        batch.seq,
+        settled ? 'settled' : 'queued',
+        outcomes,
+        cancelled,
+      ]),
+    );
     return taken;
   });
 }
