@@ -1,0 +1,67 @@
+import type { Environment } from '@pushfleet/shared/platform/config';
+import type { Settings } from './check-settings.ts';
+import type { Screen } from './screen.ts';
+import type { Shutdown } from './shutdown.ts';
+import type { StateDirectory } from './state-directory.ts';
+import { type ProcessPlan, SupervisedProcess } from './supervised-process.ts';
+
+const PROCESSES = [
+  { name: 'producer', kind: 'producer', command: 'producer', readyEvent: 'producer.started' },
+  { name: 'worker 1', kind: 'worker', command: 'worker', readyEvent: 'worker.started' },
+  { name: 'worker 2', kind: 'worker', command: 'worker', readyEvent: 'worker.started' },
+  { name: 'board', kind: 'board', command: 'board', readyEvent: 'board.ready' },
+] as const satisfies readonly Pick<ProcessPlan, 'name' | 'kind' | 'command' | 'readyEvent'>[];
+
+/** Levels at which a process says that it is ready. */
+const TALKATIVE: readonly string[] = ['trace', 'debug', 'info'];
+
+export interface FleetOptions {
+  readonly environment: Environment;
+  readonly settings: Settings;
+  readonly state: StateDirectory;
+  readonly screen: Screen;
+  readonly shutdown: Shutdown;
+}
+
+/**
+ * Starts producer, two workers and board as children, and waits until all are ready.
+ * @throws CommandFailure with the last words of one that does not start
+ */
+export async function startFleet({
+  environment,
+  settings,
+  state,
+  screen,
+  shutdown,
+}: FleetOptions): Promise<void> {
+  const processes = PROCESSES.map((plan) => {
+    const file = plan.name.replace(' ', '-');
+    return shutdown.add(
+      new SupervisedProcess(
+        {
+          ...plan,
+          environment: childEnvironment(environment, settings),
+          logFile: state.file('logs', `${file}.log`),
+          pidFile: state.file('run', `${file}.pid`),
+        },
+        screen.warn,
+      ),
+    );
+  });
+  const readiness = processes.map((one) => one.ready(shutdown.signal));
+  await Promise.allSettled(readiness.map((ready) => ready)).then(() => Promise.all(readiness));
+}
+
+/** Exactly these settings, whatever else of ours the caller's environment holds. */
+function childEnvironment(environment: Environment, settings: Settings): NodeJS.ProcessEnv {
+  const others = Object.entries(environment).filter(([name]) => !name.startsWith('PUSHFLEET_'));
+  const level = settings.PUSHFLEET_LOG_LEVEL ?? 'info';
+  return {
+    ...Object.fromEntries(others),
+    ...settings,
+    // Four processes of one machine cannot share the port.
+    PUSHFLEET_HTTP_PORT: '0',
+    PUSHFLEET_LOG_FORMAT: 'json',
+    PUSHFLEET_LOG_LEVEL: TALKATIVE.includes(level) ? level : 'info',
+  };
+}

@@ -1,0 +1,63 @@
+import { relative } from 'node:path';
+import { findExecutable } from '@pushfleet/local-servers/find-executable';
+import { wallTime } from '@pushfleet/shared/domain/wall-time';
+import { colors } from '../output.ts';
+import { SAMPLE_GROUPS } from './sample-devices.ts';
+
+export interface HintOptions {
+  readonly boardUrl: string;
+  readonly boardUser: string | undefined;
+  /** Undefined where MySQL is the caller's own. */
+  readonly mysql:
+    | { readonly port: number; readonly socketPath: string | undefined; readonly database: string }
+    | undefined;
+  readonly sample: boolean;
+  readonly zone: string;
+}
+
+/** What to do next, ready to be copied. */
+export function hints(options: HintOptions): string {
+  const login = options.boardUser === undefined ? '' : `  (user ${options.boardUser}, with your password)`;
+  return [
+    '',
+    `  ${colors.bold('Board')}      ${colors.cyan(options.boardUrl)}${login}`,
+    `  ${colors.bold('Status')}     npx pushfleet status`,
+    ...(options.mysql === undefined ? [] : ['', ...sqlHint(options, options.mysql)]),
+    '',
+    '  Ctrl-C stops everything.',
+    '',
+  ].join('\n');
+}
+
+function sqlHint({ sample, zone }: HintOptions, mysql: NonNullable<HintOptions['mysql']>): string[] {
+  const now = zone === 'UTC' ? 'UTC_TIMESTAMP()' : `'${wallTime(Date.now(), zone).slice(0, 19)}'`;
+  const groups = sample
+    ? [`-- groups: ${SAMPLE_GROUPS.map(({ id, name }) => `${id} ${name}`).join(', ')}`]
+    : ['-- first your devices: token (token, active), token_group (name), token_group_token'];
+  return [
+    `  ${colors.bold('Send one yourself')}, as your backend would:`,
+    '',
+    ...[
+      ...clientCommand(mysql),
+      'START TRANSACTION;',
+      `INSERT INTO notification (message, sent, notificationdate) VALUES ('Hello', 0, ${now});`,
+      'INSERT INTO notification_token_group VALUES (LAST_INSERT_ID(), 4);',
+      'COMMIT;',
+      ...groups,
+    ].map((line) => (line.startsWith('--') ? colors.dim(`    ${line}`) : `    ${line}`)),
+  ];
+}
+
+function clientCommand({ port, socketPath, database }: NonNullable<HintOptions['mysql']>): string[] {
+  const path = findExecutable(['mariadb', 'mysql']);
+  if (path === undefined)
+    return [`-- in any client: 127.0.0.1, port ${port}, user root, no password, database ${database}`];
+  const name = path.split('/').at(-1);
+  const where = socketPath === undefined ? `-h 127.0.0.1 -P ${port}` : `-S ${shorter(socketPath)}`;
+  return [`${name} ${where} -u root ${database}`];
+}
+
+function shorter(path: string): string {
+  const fromHere = relative(process.cwd(), path);
+  return fromHere.startsWith('..') ? path : fromHere;
+}
