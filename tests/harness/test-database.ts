@@ -22,7 +22,8 @@ export async function createTestDatabase(schema = 'doctrine.sql'): Promise<TestD
   await admin.query(`CREATE DATABASE ${name} CHARACTER SET utf8mb4`);
   await admin.changeUser({ database: name });
   await admin.query(readFileSync(fileURLToPath(new URL(schema, import.meta.url)), 'utf8'));
-  await admin.query('CREATE INDEX due ON notification (sent, notificationdate)');
+  if (schema.startsWith('doctrine'))
+    await admin.query('CREATE INDEX due ON notification (sent, notificationdate)');
   url.pathname = `/${name}`;
   return {
     name,
