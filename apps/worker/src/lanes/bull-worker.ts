@@ -36,13 +36,13 @@ export class BullWorker extends Worker {
       connection: options.redis,
       prefix: queuePrefix(options.prefix, options.app),
       autorun: false,
+      // No `skipVersionCheck`: unaware of the version BullMQ waits in whole seconds, and retries come late.
       concurrency: 1,
       lockDuration: LOCK_DURATION_MS,
       stalledInterval: STALLED_INTERVAL_MS,
       maxStalledCount: MAX_STALLED,
       drainDelay: 1,
       runRetryDelay: 1_000,
-      skipVersionCheck: true,
       removeOnComplete: { count: 0 },
       removeOnFail: { count: 200 },
     });

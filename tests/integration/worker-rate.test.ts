@@ -1,0 +1,65 @@
+import { afterEach, expect, test } from '@jest/globals';
+import { deviceTokens, startWorkerFleet, until, type WorkerFleet } from '../harness/worker-fleet.ts';
+
+let fleet: WorkerFleet;
+
+afterEach(() => fleet.close());
+
+/** Most pushes within any second, and the mean per second, of those accepted between two times. */
+function rates(times: readonly number[], from: number, to: number): { worst: number; mean: number } {
+  const inside = times.filter((at) => at >= from && at < to);
+  let worst = 0;
+  let first = 0;
+  for (let last = 0; last < inside.length; last++) {
+    while (inside[last]! - inside[first]! >= 1_000) first++;
+    worst = Math.max(worst, last - first + 1);
+  }
+  return { worst, mean: (inside.length * 1_000) / (to - from) };
+}
+
+// Counted generously: other tests share the machine. `npm run verify` is strict.
+test('three workers together keep to the rate, and follow a change of it within a second', async () => {
+  fleet = await startWorkerFleet({ workers: 3, control: { ratePerSecond: 300 } });
+  for (let i = 0; i < 10; i++) await fleet.add({ deviceTokens: deviceTokens(500, `a${i}`) });
+  await until(
+    () => fleet.apns.acceptedCount(),
+    (accepted) => accepted > 60,
+  );
+  const slow = Date.now();
+  await until(
+    () => Date.now(),
+    (now) => now > slow + 3_000,
+  );
+  await fleet.setControl({ ratePerSecond: 900 });
+  const changed = Date.now();
+  await until(
+    () => Date.now(),
+    (now) => now > changed + 2_500,
+  );
+
+  const times = [...fleet.apns.acceptedTimes()];
+  const before = rates(times, slow, changed);
+  const after = rates(times, changed + 1_000, changed + 2_500);
+  expect(before.worst).toBeLessThanOrEqual(330);
+  expect(before.mean).toBeGreaterThan(240);
+  expect(after.worst).toBeLessThanOrEqual(990);
+  expect(after.mean).toBeGreaterThan(720);
+}, 30_000);
+
+test('an urgent push is not held up by a bulk batch that uses up the rate', async () => {
+  fleet = await startWorkerFleet({ control: { ratePerSecond: 50 } });
+  await fleet.add({ deviceTokens: deviceTokens(500) });
+  await until(
+    () => fleet.apns.acceptedCount(),
+    (accepted) => accepted > 50,
+  );
+  const [alert] = deviceTokens(1, 'f');
+  const addedAt = Date.now();
+  await fleet.add({ deviceTokens: [alert!], lane: 'urgent' });
+  const push = await until(
+    () => fleet.apns.accepted().find((one) => one.deviceToken === alert),
+    (seen) => seen !== undefined,
+    2_000,
+  );
+  expect(push!.atMs - addedAt).toBeLessThan(500);
+});
