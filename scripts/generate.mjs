@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { answersTable, settingsTable, withBlock } from './doc-tables.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -22,7 +23,17 @@ const FILES = [
       });
     },
   },
+  documentWith('docs/lifecycle.md', answersTable),
+  documentWith('docs/configuration.md', settingsTable),
 ];
+
+/** A document of which one part is generated. */
+function documentWith(path, block) {
+  return {
+    path,
+    text: async () => withBlock(stored(new URL(`../${path}`, import.meta.url)), path, await block()),
+  };
+}
 
 function jsonSchema(schema, { title, description }) {
   const { $schema, ...rest } = z.toJSONSchema(schema, { io: 'input' });
