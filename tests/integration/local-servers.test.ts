@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -110,17 +109,16 @@ test('a directory in use is not started in a second time', async () => {
   await expect(startRedis({ dir: directory })).rejects.toThrow(/is in use.*Stop that process first/s);
 });
 
-test('a chosen port that somebody else holds is named in the error', async () => {
-  const holder = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => holder.once('listening', resolve));
-  const { port } = holder.address() as { port: number };
-  try {
-    await expect(startRedis({ dir: join(directory, 'redis'), port })).rejects.toThrow(`port ${port}`);
-    await expect(startMysql({ dir: join(directory, 'mysql'), port })).rejects.toThrow(`port ${port}`);
-  } finally {
-    holder.close();
-  }
-  expect(processesOf(directory)).toEqual([]);
+test('another server on the chosen port does not pass for ours', async () => {
+  const [redis, mysqlServer] = await Promise.all([
+    remembered(startRedis({ dir: join(directory, 'redis') })),
+    remembered(startMysql({ dir: join(directory, 'mysql') })),
+  ]);
+  const secondRedis = startRedis({ dir: join(directory, 'redis-2'), port: redis.port });
+  await expect(secondRedis).rejects.toThrow(`another process has taken port ${redis.port}`);
+  const secondMysql = startMysql({ dir: join(directory, 'mysql-2'), port: mysqlServer.port });
+  await expect(secondMysql).rejects.toThrow(`another process has taken port ${mysqlServer.port}`);
+  expect(processesOf('-2/data')).toEqual([]);
 });
 
 test('a server that cannot start is reported with its log', async () => {
@@ -145,7 +143,8 @@ test('servers end when the process that started them is killed with SIGKILL', as
   owner = await ownerOfServers(directory);
   expect(processesOf(`--datadir=${directory}`)).toHaveLength(1);
   owner.kill('SIGKILL');
-  const deadline = performance.now() + 15_000;
+  // Sooner than the guard's SIGKILL: the servers must get the chance to end in order.
+  const deadline = performance.now() + 8_000;
   while (processesOf(`${directory}/`).length > 0 && performance.now() < deadline) await sleep(100);
   expect(processesOf(`${directory}/`)).toEqual([]);
 });
