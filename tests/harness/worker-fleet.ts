@@ -132,8 +132,12 @@ export async function startWorkerFleet(options: FleetOptions = {}): Promise<Work
     queues,
     workers,
     environment,
-    startWorker() {
+    startWorker(apnsUrl) {
       const adding = connect('adding');
+      const config = loadWorkerConfig({
+        ...environment,
+        ...(apnsUrl !== undefined && { PUSHFLEET_APNS_URL: apnsUrl }),
+      });
       const governor = openGovernor(
         config,
         readCredential(config),

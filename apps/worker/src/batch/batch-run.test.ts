@@ -1,0 +1,193 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, expect, test } from '@jest/globals';
+import type { ApnsAnswer } from '@pushfleet/shared/domain/apns-answer';
+import type { BatchJob, BatchResult } from '@pushfleet/shared/domain/batch-job';
+import { decodeProgress, encodeProgress, newProgress } from '@pushfleet/shared/domain/batch-progress';
+import { pino } from 'pino';
+import { RunHold } from '../lanes/run-hold.ts';
+import { SendBreaker } from '../send-breaker.ts';
+import { BatchRun, type RunEnd } from './batch-run.ts';
+import type { OpenBatch } from './open-batch.ts';
+import type { SendingParts } from './sending-parts.ts';
+
+const log = pino({ level: 'silent' });
+const OK: ApnsAnswer = { answered: true, status: 200, reason: '' };
+const LOCK_MS = 6_000;
+
+/** One batch with everything around it played by the test. APNs answers after a millisecond. */
+class Stage {
+  readonly sentAt: number[] = [];
+  readonly events: string[] = [];
+  readonly results: BatchResult[] = [];
+  answer: (index: number) => ApnsAnswer = () => OK;
+  answerMs = 1;
+  write: () => Promise<boolean> = async () => true;
+  publish: () => Promise<boolean> = async () => true;
+  readonly hold = new RunHold(Date.now());
+  readonly breaker = new SendBreaker({ app: 'a', log, onState: () => {} });
+
+  async run(size: number): Promise<RunEnd> {
+    const job = { dispatch: 1, seq: 1, generation: 0, fleet: 'f', nonce: 'n', app: 'a', lane: 'bulk' };
+    const more = { size, payload: '{}', dueAt: Date.now(), deadline: Date.now() + 3_600_000 };
+    const indexes = Array.from({ length: size }, (_, i) => i);
+    const batch: OpenBatch = {
+      jobId: 'b-1-1-0',
+      job: { ...job, ...more, progress: encodeProgress(newProgress(size)) } as unknown as BatchJob,
+      indexes,
+      deviceTokens: indexes.map((i) => `d${i}`),
+      tokenIds: indexes.map(String),
+      known: newProgress(size),
+      headers: {},
+    };
+    const run = { lane: 'bulk' as const, jobId: 'b-1-1-0', lockToken: 't', attemptsStarted: 1 };
+    return BatchRun.start(batch, 0, run, this.hold, this.parts());
+  }
+
+  parts(): SendingParts {
+    return {
+      governor: {
+        acquire: async () => {},
+        tryAcquire: () => true,
+        release: () => {},
+        send: async ({ deviceToken }) => {
+          this.sentAt.push(performance.now());
+          await sleep(this.answerMs);
+          return this.answer(Number(deviceToken.slice(1)));
+        },
+      },
+      control: { current: () => ({}) as never, isCancelled: () => false },
+      // One push every 2 ms, so that a batch takes a while.
+      limiter: { tryTake: () => false, take: () => sleep(2) },
+      breaker: this.breaker,
+      checkpoints: {
+        checkpoint: async () => {
+          this.events.push('checkpoint');
+          return this.write();
+        },
+      },
+      readCheckpoint: async () => null,
+      results: {
+        publish: async (result) => {
+          this.events.push(result.ended ? 'result' : 'progress');
+          this.results.push(result);
+          return this.publish();
+        },
+      },
+      observer: { batchStarted() {}, answered() {}, settled() {}, resentUnanswered() {} },
+      policy: { maxAttempts: 1, delaysMs: [1_000] },
+      lockDurationMs: LOCK_MS,
+      worker: 'w',
+      log,
+    };
+  }
+}
+
+const stages: Stage[] = [];
+function stage(): Stage {
+  const one = new Stage();
+  stages.push(one);
+  return one;
+}
+afterEach(() => {
+  for (const one of stages.splice(0)) one.breaker.stop();
+});
+
+test('checkpoints come every 100 ms while answers come, and the result comes last', async () => {
+  const one = stage();
+  expect(await one.run(150)).toEqual({ kind: 'settled' });
+  const checkpoints = one.events.filter((event) => event === 'checkpoint').length;
+  expect(checkpoints).toBeGreaterThanOrEqual(3);
+  expect(checkpoints).toBeLessThanOrEqual(12);
+  expect(one.events.at(-1)).toBe('result');
+  expect(one.events.filter((event) => event === 'result')).toHaveLength(1);
+});
+
+test('Redis hangs: no request starts more than 200 ms after the first answer that is in no checkpoint', async () => {
+  const one = stage();
+  let release = () => {};
+  one.write = () =>
+    new Promise((resolve) => {
+      release = () => resolve(true);
+    });
+  const run = one.run(400);
+  await sleep(700);
+  const sent = one.sentAt.length;
+  expect(one.sentAt.at(-1)! - one.sentAt[0]!).toBeLessThan(260);
+  one.write = async () => true;
+  release();
+  expect(await run).toEqual({ kind: 'settled' });
+  expect([sent < 200, one.sentAt.length]).toEqual([true, 400]);
+});
+
+test('the lock was not renewed for too long: nothing is sent until it is', async () => {
+  const one = stage();
+  one.hold.renewed(performance.now() - LOCK_MS + 1_500, Date.now());
+  const run = one.run(3);
+  await sleep(150);
+  expect(one.sentAt).toHaveLength(0);
+  one.hold.renewed(performance.now(), Date.now());
+  expect(await run).toEqual({ kind: 'settled' });
+});
+
+test('a clock that stood still does not hide how old the lock is', () => {
+  const hold = new RunHold(Date.now());
+  hold.renewed(performance.now(), Date.now() - 5_000);
+  expect(hold.lockAgeMs()).toBeGreaterThanOrEqual(5_000);
+});
+
+test('a refused checkpoint ends the run: it touches the job no more and tells its answers only', async () => {
+  const one = stage();
+  one.write = async () => false;
+  expect(await one.run(400)).toEqual({ kind: 'gone' });
+  expect(one.sentAt.length).toBeLessThan(150);
+  expect(one.results.every((result) => !result.ended)).toBe(true);
+  const told = decodeProgress(one.results.at(-1)!.progress).outcomes;
+  expect(told.filter((byte) => byte === 6)).toHaveLength(one.sentAt.length);
+});
+
+test('who failed is told before the job fails, and only after the checkpoint was written', async () => {
+  const one = stage();
+  one.answer = (index) => (index === 1 ? { answered: true, status: 500, reason: 'InternalServerError' } : OK);
+  expect(await one.run(3)).toEqual({
+    kind: 'failed',
+    message: '1 of 3 recipients failed after 1 attempt: InternalServerError 1; retry sends to this one only',
+  });
+  expect(one.events).toEqual(['checkpoint', 'result']);
+});
+
+test('halted: it waits for the answers in flight and hands the rest back', async () => {
+  const one = stage();
+  one.answerMs = 50;
+  const run = one.run(300);
+  await sleep(100);
+  one.hold.halt('paused');
+  expect(await run).toEqual({ kind: 'back' });
+  expect(decodeProgress(one.results.at(-1)!.progress).outcomes.filter((byte) => byte === 6)).toHaveLength(
+    one.sentAt.length,
+  );
+  expect(one.events.slice(-2)).toEqual(['checkpoint', 'progress']);
+});
+
+test('an answer that does not come before the drain ends may have been sent: the next one counts as a repeat', async () => {
+  const one = stage();
+  one.answerMs = 2_000;
+  const run = one.run(50);
+  await sleep(60);
+  one.hold.halt('stopping');
+  one.hold.drainUntil = performance.now() + 50;
+  expect(await run).toEqual({ kind: 'back' });
+  const { trials } = decodeProgress(one.results.at(-1)!.progress);
+  expect(trials.size).toBe(one.sentAt.length);
+  expect([...trials.values()].every((trial) => trial.reason === 'NoAnswer')).toBe(true);
+});
+
+test('a refused credential halts the run without an attempt, until the breaker probes', async () => {
+  const one = stage();
+  one.answer = () => ({ answered: true, status: 403, reason: 'InvalidProviderToken' });
+  const run = one.run(100);
+  await sleep(30);
+  one.hold.halt('breaker'); // what the gate does when the breaker opens
+  const end = await run;
+  expect(end).toEqual({ kind: 'later', until: one.breaker.probeAt });
+  expect(one.results.flatMap((result) => [...decodeProgress(result.progress).trials])).toEqual([]);
+});

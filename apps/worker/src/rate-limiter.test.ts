@@ -1,0 +1,74 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from '@jest/globals';
+import type { RateAnswer } from '@pushfleet/shared/queue/rate-bucket';
+import { pino } from 'pino';
+import { RateLimiter } from './rate-limiter.ts';
+
+function limiterOf(answers: (RateAnswer | Error)[], isUnlimited = () => false) {
+  let asked = 0;
+  const limiter = new RateLimiter({
+    ask: async () => {
+      const answer = answers[Math.min(asked++, answers.length - 1)]!;
+      if (answer instanceof Error) throw answer;
+      return answer;
+    },
+    isUnlimited,
+    log: pino({ level: 'silent' }),
+  });
+  return { limiter, asked: () => asked };
+}
+
+const signal = new AbortController().signal;
+
+test('an app without a limit never asks', () => {
+  const { limiter, asked } = limiterOf([{ kind: 'wait', ms: 1 }], () => true);
+  expect([limiter.tryTake('bulk'), asked()]).toEqual([true, 0]);
+});
+
+test('a slice is spent push by push, then the next one is asked for', async () => {
+  const { limiter, asked } = limiterOf([{ kind: 'granted', pushes: 3 }]);
+  for (let i = 0; i < 6; i++) await limiter.take('bulk', signal);
+  expect([asked(), limiter.tryTake('bulk')]).toEqual([2, false]);
+});
+
+test('what is not spent within 100 ms is void', async () => {
+  const { limiter, asked } = limiterOf([{ kind: 'granted', pushes: 3 }]);
+  await limiter.take('bulk', signal);
+  expect(limiter.tryTake('bulk')).toBe(true);
+  await sleep(120);
+  expect(limiter.tryTake('bulk')).toBe(false);
+  await limiter.take('bulk', signal);
+  expect(asked()).toBe(2);
+});
+
+test('the lanes have slices of their own', async () => {
+  const { limiter } = limiterOf([{ kind: 'granted', pushes: 3 }]);
+  await limiter.take('bulk', signal);
+  expect([limiter.tryTake('bulk'), limiter.tryTake('urgent')]).toEqual([true, false]);
+});
+
+test('it asks again after the wait it was told, and after a failure', async () => {
+  const { limiter, asked } = limiterOf([
+    { kind: 'wait', ms: 5 },
+    new Error('away'),
+    { kind: 'granted', pushes: 1 },
+  ]);
+  await limiter.take('bulk', signal);
+  expect(asked()).toBe(3);
+});
+
+test('who is halted while waiting leaves, and the others get their turn in order', async () => {
+  const { limiter } = limiterOf([
+    { kind: 'wait', ms: 20 },
+    { kind: 'granted', pushes: 2 },
+  ]);
+  const halt = new AbortController();
+  const order: string[] = [];
+  const first = limiter.take('bulk', signal).then(() => order.push('first'));
+  const halted = limiter.take('bulk', halt.signal);
+  const last = limiter.take('bulk', signal).then(() => order.push('last'));
+  halt.abort('paused');
+  await expect(halted).rejects.toBe('paused');
+  await Promise.all([first, last]);
+  expect(order).toEqual(['first', 'last']);
+});

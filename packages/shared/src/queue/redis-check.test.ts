@@ -1,0 +1,21 @@
+import { expect, test } from '@jest/globals';
+import { redisFaults } from './redis-check.ts';
+
+const info = (version: string, aof: number, policy: string) =>
+  `# Server\r\nredis_version:${version}\r\n# Persistence\r\naof_enabled:${aof}\r\n# Memory\r\nmaxmemory_policy:${policy}\r\n`;
+
+test.each([
+  ['7.0.15', 1, 'noeviction', []],
+  ['7.0.15', 0, 'noeviction', [/append-only.*appendonly yes/]],
+  ['8.2.2', 1, 'allkeys-lru', [/allkeys-lru.*noeviction/]],
+  ['5.0.14', 0, 'volatile-ttl', [/5\.0\.14 is too old/, /append-only/, /volatile-ttl/]],
+  ['6.2.0', 1, 'noeviction', []],
+])('Redis %s with appendonly %i and %s', (version, aof, policy, faults) => {
+  expect(redisFaults(info(version, aof, policy))).toEqual(
+    faults.map((fault) => expect.stringMatching(fault)),
+  );
+});
+
+test('a managed Redis that does not tell is believed', () => {
+  expect(redisFaults('redis_version:7.1.0\r\n')).toEqual([]);
+});
