@@ -1,7 +1,7 @@
 import type { Environment } from '@pushfleet/shared/platform/config';
 import { describeFailure } from '../failure.ts';
-import { colors } from '../output.ts';
 import { checkSettings } from '../up/check-settings.ts';
+import { removeEnvFile } from '../up/env-file.ts';
 import { planUp } from '../up/plan-parts.ts';
 import { runParts } from '../up/run-parts.ts';
 import { Screen } from '../up/screen.ts';
@@ -28,11 +28,12 @@ export async function runUp({ once, sample }: UpOptions, environment: Environmen
     checkSettings(environment, plan.parts);
     const state = await takeStateDirectory(process.cwd(), screen.warn);
     const shutdown = new Shutdown(() => {
+      screen.restore();
+      removeEnvFile(state.file('env'));
       state.release();
       process.exit(1);
     });
     try {
-      screen.say(`\n  ${colors.bold('Pushfleet')}, all of it on this machine. Ctrl-C stops it.\n`);
       return await runParts({ once, environment, plan, state, screen, shutdown });
     } catch (error) {
       if (!(error instanceof Interrupted)) throw error;

@@ -1,13 +1,17 @@
 import { createServer } from 'node:net';
 import { findFreePort } from '@pushfleet/local-servers/free-port';
+import { CommandFailure } from '../failure.ts';
 import type { Settings } from './check-settings.ts';
 
 const USUAL_PORT = 3100;
 
-/** The board's port: the one that is configured, else 3100, else a free one. */
+/** The board's port: the one that is configured, else 3100, else a free one. @throws CommandFailure where it is taken */
 export async function chooseBoardPort(given: Settings): Promise<number> {
   const configured = given.PUSHFLEET_BOARD_PORT;
-  if (configured !== undefined) return Number(configured);
+  if (configured !== undefined) {
+    if (await isFree(Number(configured))) return Number(configured);
+    throw new CommandFailure(`PUSHFLEET_BOARD_PORT: port ${configured} is taken; choose another`, 2);
+  }
   return (await isFree(USUAL_PORT)) ? USUAL_PORT : findFreePort();
 }
 

@@ -48,8 +48,17 @@ export async function startFleet({
       ),
     );
   });
-  const readiness = processes.map((one) => one.ready(shutdown.signal));
-  await Promise.allSettled(readiness.map((ready) => ready)).then(() => Promise.all(readiness));
+  // One that fails for good ends the wait for the others.
+  const failed = new AbortController();
+  const signal = AbortSignal.any([shutdown.signal, failed.signal]);
+  const readiness = processes.map((one) =>
+    one.ready(signal).catch((error: unknown) => {
+      failed.abort(error);
+      throw error;
+    }),
+  );
+  await Promise.allSettled(readiness);
+  signal.throwIfAborted();
 }
 
 /** Exactly these settings, whatever else of ours the caller's environment holds. */

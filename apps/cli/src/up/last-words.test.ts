@@ -15,5 +15,9 @@ test('last words are messages, not JSON, and no stack trace', () => {
 });
 
 test('only the end of a long log is shown', () => {
-  expect(lastWords(`${'a\n'.repeat(20)}the end`).split('\n')).toHaveLength(6);
+  expect(lastWords(`${'a\nb\n'.repeat(20)}the end`).split('\n')).toHaveLength(6);
+});
+
+test('what is said twice in a row is shown once', () => {
+  expect(lastWords('no port\nno port\n')).toBe('  no port');
 });

@@ -7,8 +7,9 @@ const LINES = 6;
 export function lastWords(log: string): string {
   const lines = log.split('\n').filter((line) => line.trim() !== '' && !/^\s+at /.test(line));
   return lines
-    .slice(-LINES)
     .map((line) => `  ${messageOf(line)}`)
+    .filter((line, at, all) => line !== all[at - 1]) // a restart says the same again
+    .slice(-LINES)
     .join('\n');
 }
 

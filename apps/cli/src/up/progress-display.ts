@@ -19,7 +19,7 @@ export function openProgress(screen: Screen, notifications: readonly SampleNotif
 
 function openBars(notifications: readonly SampleNotification[]): ProgressDisplay {
   const multibar = new MultiBar({
-    format: `  {title} ${colors.cyan('{bar}')} {percentage}%  {value} of {total} {state}`,
+    format: `  {title}  ${colors.cyan('{bar}')}  {state}`,
     barsize: 30,
     barCompleteChar: '█',
     barIncompleteChar: '░',
@@ -30,7 +30,7 @@ function openBars(notifications: readonly SampleNotification[]): ProgressDisplay
   });
   const width = Math.max(...notifications.map(({ title }) => title.length));
   const bars: SingleBar[] = notifications.map(({ title }) =>
-    multibar.create(1, 0, { title: title.padEnd(width), state: '' }),
+    multibar.create(1, 0, { title: title.padEnd(width), state: 'scheduled' }),
   );
   return {
     show(statuses) {
@@ -51,7 +51,7 @@ function openLines(screen: Screen, notifications: readonly SampleNotification[])
     statuses.forEach((status, at) => {
       if (status === null || status.state === 'scheduled') return;
       const { title } = notifications[at]!;
-      const line = `  ${title}: ${settledOf(status)} of ${status.recipients} ${describeState(status)}`;
+      const line = `  ${title}: ${describeState(status)}`;
       if (last.get(title) !== line) screen.say(line);
       last.set(title, line);
     });
@@ -72,6 +72,12 @@ function settledOf({ recipients, pending }: NotificationStatus): number {
   return recipients - pending;
 }
 
-function describeState({ state, error }: NotificationStatus): string {
-  return state === 'invalid' ? `invalid: ${error ?? 'it cannot be sent'}` : state;
+function describeState(status: NotificationStatus): string {
+  const { state, error, recipients } = status;
+  if (state === 'invalid') return `invalid: ${error ?? 'it cannot be sent'}`;
+  return recipients === 0 ? state : `${number(settledOf(status))} of ${number(recipients)}, ${state}`;
+}
+
+function number(count: number): string {
+  return count.toLocaleString('en');
 }

@@ -2,6 +2,7 @@ import type { Environment } from '@pushfleet/shared/platform/config';
 import { CommandFailure } from '../failure.ts';
 import { colors } from '../output.ts';
 import { boardUrl, chooseBoardPort } from './board-address.ts';
+import { checkConfiguredRedis } from './check-redis.ts';
 import { givenSettings, type Settings } from './check-settings.ts';
 import { type EmbeddedApns, startEmbeddedApns } from './embedded-apns.ts';
 import { removeEnvFile, writeEnvFile } from './env-file.ts';
@@ -15,7 +16,7 @@ import type { Screen } from './screen.ts';
 import { type EmbeddedServers, startServers } from './servers.ts';
 import type { Shutdown } from './shutdown.ts';
 import type { StateDirectory } from './state-directory.ts';
-import { simulatorLine, summaryOf } from './summary.ts';
+import { simulatorLines, summaryOf } from './summary.ts';
 import { hints } from './try-yourself.ts';
 import { watchNotifications } from './watch-notifications.ts';
 
@@ -39,15 +40,17 @@ export async function runParts(run: Run): Promise<number> {
   const { environment, plan, state, screen, shutdown } = run;
   const given = givenSettings(environment);
   const isEmbedded = plan.parts.mysql === 'embedded';
-  // A configured database is looked at before anything is started.
+  // What is configured is looked at before anything is started.
   if (!isEmbedded) await (await openPreparedTool(given, false)).close();
+  if (plan.parts.redis === 'configured') await checkConfiguredRedis(given);
+  const port = await chooseBoardPort(given);
+  screen.say(`\n  ${colors.bold('Pushfleet')}, all of it on this machine. Ctrl-C stops it.\n`);
   tellMixture(run);
 
   const apns = plan.parts.apns === 'embedded' ? await startApns(run) : undefined;
   const servers = await startServers({ ...plan, given, state, screen, shutdown });
   shutdown.signal.throwIfAborted();
 
-  const port = await chooseBoardPort(given);
   const settings: Settings = {
     ...given,
     ...servers.settings,
@@ -107,7 +110,7 @@ async function sendSample({ screen, shutdown }: Run, tool: OpenTool, apns: Embed
     signal: shutdown.signal,
   });
   screen.say(`\n${summaryOf(notifications, statuses)}\n`);
-  screen.say(`  ${simulatorLine(apns)}`);
+  for (const line of simulatorLines(apns)) screen.say(`  ${line}`);
   screen.say(`  ${firstPushLine(apns)}`);
   if (!asExpected)
     screen.warn(colors.red('not everything was sent as expected within 120 s; .pushfleet/logs says more'));

@@ -19,6 +19,11 @@ export class Screen {
     this.#write(`${line}\n`);
   };
 
+  /** Gives back what a bar may have taken: for an end without ceremony. */
+  restore(): void {
+    if (this.isTerminal) this.out.write('\x1b[?25h\n');
+  }
+
   readonly warn = (line: string): void => {
     this.say(`  ${colors.yellow('!')} ${line}`);
   };

@@ -86,7 +86,7 @@ async function startEmbeddedMysql(
         marker: state.file('mysql', `${database}.made`),
       }),
     (isNew) =>
-      `database "${database}" with the backend's tables${sample ? ', 10,000 device tokens in 4 groups' : ', empty'}${isNew ? '' : ' (kept)'}`,
+      `database "${database}": ${sample ? '10,000 device tokens in 4 groups' : "the backend's tables"}${isNew ? '' : ' (kept)'}`,
   );
   return { server, port: server.port, socketPath: server.socketPath, database };
 }

@@ -30,12 +30,14 @@ export function summaryOf(
 }
 
 /** What the simulator itself counted: the check on everything above. */
-export function simulatorLine({ simulator }: EmbeddedApns): string {
+export function simulatorLines({ simulator }: EmbeddedApns): string[] {
   const accepted = simulator.acceptedCount();
   const distinct = simulator.distinctAccepted();
   const refused = Object.entries(simulator.answers())
     .filter(([answer]) => answer !== '200')
     .map(([answer, count]) => `${count} × ${answer}`);
-  const others = refused.length === 0 ? '' : `; it answered ${refused.join(', ')}`;
-  return `The simulator accepted ${plural(accepted, 'push').replace('pushs', 'pushes')} for ${plural(distinct, 'device')}${others}.`;
+  return [
+    `The simulator accepted ${accepted.toLocaleString('en')} pushes for ${plural(distinct, 'device')}.`,
+    ...(refused.length === 0 ? [] : [`Its other answers: ${refused.join(', ')}.`]),
+  ];
 }

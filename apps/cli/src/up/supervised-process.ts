@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type Watchdog, watchOver } from '@pushfleet/local-servers/watchdog';
@@ -116,23 +117,28 @@ export class SupervisedProcess implements Started {
     const how = signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`;
     if (performance.now() - this.#startedAt > STEADY_AFTER_MS) this.#failures = 0;
     const delayMs = RESTART_DELAYS_MS[this.#failures++];
-    if (code === WRONG_CONFIGURATION) return this.#giveUp(how);
+    if (code === WRONG_CONFIGURATION) return this.#giveUp(how, 2);
     if (delayMs === undefined) return this.#giveUp(`${how} after ${RESTART_DELAYS_MS.length} restarts`);
     this.warn(
       `${this.name} ${how}; starting it again in ${delayMs / 1_000} s ` +
-        `(${this.#failures} of ${RESTART_DELAYS_MS.length}; log: ${this.plan.logFile})`,
+        `(${this.#failures} of ${RESTART_DELAYS_MS.length}; log: ${this.#log})`,
     );
     this.#restart = setTimeout(() => this.#spawn(), delayMs);
   }
 
-  #giveUp(how: string): void {
-    this.#given = this.#failure(how);
-    this.warn(`${this.name} ${how}; it is not started again (log: ${this.plan.logFile})`);
+  #giveUp(how: string, exitCode: 1 | 2 = 1): void {
+    this.#given = this.#failure(how, exitCode);
+    this.warn(`${this.name} ${how}; it is not started again (log: ${this.#log})`);
   }
 
-  #failure(how: string): CommandFailure {
+  #failure(how: string, exitCode: 1 | 2 = 1): CommandFailure {
     const log = readFileSync(this.plan.logFile, 'utf8');
-    return new CommandFailure(`${this.name} ${how}.\n${lastWords(log)}\nIts log: ${this.plan.logFile}`);
+    return new CommandFailure(`${this.name} ${how}.\n${lastWords(log)}\nIts log: ${this.#log}`, exitCode);
+  }
+
+  /** As a person finds it from here. */
+  get #log(): string {
+    return relative(process.cwd(), this.plan.logFile);
   }
 
   async #dismiss(): Promise<void> {
