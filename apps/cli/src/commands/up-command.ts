@@ -1,12 +1,5 @@
-import type { Environment } from '@pushfleet/shared/platform/config';
 import type { Command } from 'commander';
 import { ownEnvironment } from '../environment.ts';
-
-interface UpModule {
-  runUp(options: { once: boolean; sample: boolean }, environment: Environment): Promise<number>;
-}
-
-const UP_MODULE: string = './up.js';
 
 /** up: everything on this machine, for trying out. */
 export function addUpCommand(program: Command): void {
@@ -20,7 +13,7 @@ export function addUpCommand(program: Command): void {
     .option('--no-sample', 'without sample data')
     .addHelpText('after', '\nExamples:\n  pushfleet up\n  pushfleet up --once')
     .action(async ({ once, sample }: { once?: boolean; sample: boolean }) => {
-      const { runUp } = (await import(UP_MODULE)) as UpModule;
+      const { runUp } = await import('./up.ts');
       process.exit(await runUp({ once: once === true, sample }, ownEnvironment()));
     });
 }

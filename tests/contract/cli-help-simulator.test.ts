@@ -1,0 +1,72 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { BINARY } from '../harness/command-line.ts';
+
+let directory: string;
+
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'pushfleet-cli-'));
+});
+afterAll(() => rmSync(directory, { recursive: true }));
+
+/** What a command prints; none of these needs a server. */
+async function run(args: readonly string[]): Promise<{ exitCode: number | null; stdout: string }> {
+  const child = spawn(process.execPath, [BINARY, ...args], {
+    cwd: directory,
+    env: { PATH: process.env.PATH },
+  });
+  let stdout = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString();
+  });
+  return new Promise((resolve) => child.on('close', (exitCode) => resolve({ exitCode, stdout })));
+}
+
+test('every command has help with an example', async () => {
+  const { stdout, exitCode } = await run(['--help']);
+  expect(exitCode).toBe(0);
+  const commands = [...stdout.matchAll(/^ {2}([a-z]+) /gm)]
+    .map(([, name]) => name!)
+    .filter((name) => name !== 'help');
+  expect(commands).toEqual(
+    expect.arrayContaining([
+      'up',
+      'migrate',
+      'producer',
+      'worker',
+      'board',
+      'simulator',
+      'status',
+      'explain',
+      'cancel',
+    ]),
+  );
+  for (const command of commands.filter((name) => name !== 'devices')) {
+    const help = await run([command, '--help']);
+    expect(help).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/Examples?:\n {2}\S/) });
+  }
+}, 30_000);
+
+test('simulator says where it listens, writes its certificate, and stops on SIGTERM', async () => {
+  const caFile = join(directory, 'ca.pem');
+  const child = spawn(process.execPath, [BINARY, 'simulator', '--ca-file', caFile, '--record', 'counts'], {
+    cwd: directory,
+    env: { PATH: process.env.PATH },
+  });
+  const exited = new Promise((resolve) => child.on('close', resolve));
+  const line = await new Promise<string>((resolve) =>
+    child.stdout.once('data', (chunk) => resolve(String(chunk))),
+  );
+  expect(JSON.parse(line)).toMatchObject({
+    event: 'simulator.ready',
+    url: expect.stringMatching(/^https:\/\/localhost:\d+$/),
+    adminUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+    caFile,
+  });
+  expect(readFileSync(caFile, 'utf8')).toContain('BEGIN CERTIFICATE');
+  child.kill('SIGTERM');
+  expect(await exited).toBe(0);
+}, 20_000);

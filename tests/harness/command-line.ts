@@ -1,0 +1,118 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { executeCommands } from '@pushfleet/app-producer/execute-commands';
+import { mysqlUrl } from '@pushfleet/shared/platform/mysql-url';
+import { type OpenStore, openStore } from '@pushfleet/shared/store/open-store';
+import { createTestDatabase, type TestDatabase } from './test-database.ts';
+
+export const BINARY = fileURLToPath(new URL('../../apps/cli/bin/pushfleet.js', import.meta.url));
+
+export interface Ran {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+interface RunOptions {
+  /** In place of the settings that name the test's database. */
+  readonly env?: Record<string, string>;
+  readonly stdin?: string;
+  readonly cwd?: string;
+}
+
+/** The commands of the CLI on a database of its own, in a working directory without `.env`. */
+export interface CommandLine {
+  readonly database: TestDatabase;
+  readonly store: OpenStore;
+  readonly directory: string;
+  run(args: readonly string[], options?: RunOptions): Promise<Ran>;
+  /** What the command prints with `--json`; fails unless it ends with 0. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into it
+  json(args: readonly string[]): Promise<any>;
+  /** Empties all tables. */
+  clear(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** With the tables, as `pushfleet migrate` makes them. */
+export async function openCommandLine(): Promise<CommandLine> {
+  const directory = mkdtempSync(join(tmpdir(), 'pushfleet-cli-'));
+  const database = await createTestDatabase();
+  const run = (args: readonly string[], { env, stdin, cwd }: RunOptions = {}) =>
+    runBinary(args, cwd ?? directory, env ?? { PUSHFLEET_MYSQL_URL: database.url }, stdin);
+  const migrated = await run(['migrate']);
+  if (migrated.exitCode !== 0) throw new Error(`migrate failed:\n${migrated.stderr}`);
+  const store = await openStore({
+    PUSHFLEET_MYSQL_URL: mysqlUrl.parse(database.url),
+    PUSHFLEET_MYSQL_PASSWORD: undefined,
+    PUSHFLEET_MYSQL_CA_FILE: undefined,
+    PUSHFLEET_STATE_DATABASE: undefined,
+    PUSHFLEET_SCHEMA_FILE: undefined,
+  });
+  return {
+    database,
+    store,
+    directory,
+    run,
+    async json(args) {
+      const { stdout, stderr, exitCode } = await run(args);
+      if (exitCode !== 0) throw new Error(stderr);
+      return JSON.parse(stdout);
+    },
+    async clear() {
+      const own = ['request', 'dispatch', 'batch', 'outcome', 'retirement', 'command', 'app'];
+      for (const table of ['notification', 'token', ...own.map((name) => `pushfleet_${name}`)])
+        await database.query(`DELETE FROM ${table}`);
+    },
+    async close() {
+      await store.close();
+      await database.drop();
+      rmSync(directory, { recursive: true });
+    },
+  };
+}
+
+function runBinary(
+  args: readonly string[],
+  cwd: string,
+  environment: Record<string, string>,
+  stdin = '',
+): Promise<Ran> {
+  const child = spawn(process.execPath, [BINARY, ...args], {
+    cwd,
+    env: { PATH: process.env.PATH, ...environment },
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString();
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  child.stdin.end(stdin);
+  return new Promise((resolve) => {
+    child.on('close', (exitCode) => resolve({ exitCode, stdout, stderr }));
+  });
+}
+
+/** Executes operators' commands as a producer does, until it is stopped. */
+export function answerCommands(store: OpenStore): { stop(): Promise<void> } {
+  let stopped = false;
+  const log = { info() {}, warn() {} };
+  const answering = (async () => {
+    while (!stopped) {
+      await executeCommands({ store, log } as never, () => {});
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  })();
+  return {
+    stop() {
+      stopped = true;
+      return answering;
+    },
+  };
+}
