@@ -11,7 +11,7 @@ beforeAll(async () => {
   producer = await fleet.startProducer();
   await fleet.startWorker();
 });
-afterAll(() => fleet.stop(), 60_000);
+afterAll(() => fleet?.stop(), 60_000);
 
 test('rows that cannot be sent end as invalid with a reason, and the others go out undisturbed', async () => {
   const { database, simulator } = fleet;

@@ -7,7 +7,7 @@ let fleet: Fleet;
 beforeAll(async () => {
   fleet = await startFleet();
 });
-afterAll(() => fleet.stop(), 60_000);
+afterAll(() => fleet?.stop(), 60_000);
 
 test('100,000 recipients, two overlapping groups and direct ones, two producers and three workers: each device gets it once', async () => {
   const { database, simulator } = fleet;

@@ -7,7 +7,7 @@ let fleet: Fleet;
 beforeAll(async () => {
   fleet = await startFleet();
 });
-afterAll(() => fleet.stop(), 60_000);
+afterAll(() => fleet?.stop(), 60_000);
 
 test('an alert that comes after a flood of single pushes overtakes it', async () => {
   const { database, simulator } = fleet;

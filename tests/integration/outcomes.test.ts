@@ -12,7 +12,7 @@ beforeAll(async () => {
   await fleet.startProducer();
   await fleet.startWorker();
 });
-afterAll(() => fleet.stop(), 60_000);
+afterAll(() => fleet?.stop(), 60_000);
 
 const reasons = [...REASON_POLICIES];
 /** A device token for each reason, by its number in the table. */

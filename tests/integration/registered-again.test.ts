@@ -17,7 +17,7 @@ beforeAll(async () => {
   await fleet.startProducer();
   await fleet.startWorker();
 });
-afterAll(() => fleet.stop(), 60_000);
+afterAll(() => fleet?.stop(), 60_000);
 
 test('a device that registered again after APNs found it dead stays active, its twin rows go with a dead one', async () => {
   const { database, simulator } = fleet;

@@ -50,7 +50,7 @@ beforeAll(async () => {
   await fleet.startProducer();
   await fleet.startWorker();
 });
-afterAll(() => fleet.stop(), 60_000);
+afterAll(() => fleet?.stop(), 60_000);
 
 test('other names, UUID keys, other values and every optional column', async () => {
   const { database, simulator } = fleet;

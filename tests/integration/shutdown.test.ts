@@ -7,7 +7,7 @@ let fleet: Fleet;
 beforeAll(async () => {
   fleet = await startFleet({ simulator: { latencyMs: 20 } });
 });
-afterAll(() => fleet.stop(), 60_000);
+afterAll(() => fleet?.stop(), 60_000);
 
 const RECIPIENTS = 40_000;
 const DRAIN_MS = 25_000;

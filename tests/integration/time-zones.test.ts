@@ -11,7 +11,7 @@ beforeAll(async () => {
   await fleet.startProducer();
   await fleet.startWorker();
 });
-afterAll(() => fleet.stop(), 60_000);
+afterAll(() => fleet?.stop(), 60_000);
 
 test('rows in Tokyo wall time: due now is sent now, due in an hour waits, due in UTC terms would be nine hours off', async () => {
   const { database, simulator } = fleet;

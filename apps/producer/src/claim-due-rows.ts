@@ -15,10 +15,11 @@ import { type DueRow, findDueRows, findRearmedRows } from '@pushfleet/shared/sto
 import { readNotificationRows } from '@pushfleet/shared/store/notification-rows';
 import type { ProducerContext } from './producer-context.ts';
 
-/** Rows of one look: few enough that a fresh alert behind a flood is seen by the next look. */
-const OLDEST_PER_LOOK = 400;
-const NEWEST_PER_LOOK = 100;
+const ROWS_PER_LOOK = 400;
+const FRESH_ROWS_PER_LOOK = 50;
 const WHOLE_WINDOW_EVERY_MS = 5_000;
+
+type FoundRow = DueRow & { readonly round?: number };
 
 /**
  * Finds due rows, claims them by inserting their ids, reads them again and freezes what their recipients
@@ -29,13 +30,15 @@ export class DueRowClaimer {
   readonly #onClaimed: () => void;
   #lastLookAt = Date.now();
   #lastWholeLookAt = 0;
+  /** More rows are due than one look takes. */
+  #isFlooded = false;
 
   constructor(context: ProducerContext, onClaimed: () => void) {
     this.#context = context;
     this.#onClaimed = onClaimed;
   }
 
-  /** One look. @returns true when there is more to claim at once */
+  /** One look, from the oldest due row on. @returns true when there is more to claim at once */
   async look(): Promise<boolean> {
     const now = Date.now();
     const { config, store } = this.#context;
@@ -43,23 +46,34 @@ export class DueRowClaimer {
     const whole = dueWindow(now, zone, config.PUSHFLEET_MAX_AGE, this.#lastLookAt);
     const looksAtAll = now - this.#lastWholeLookAt >= WHOLE_WINDOW_EVERY_MS;
     const window = looksAtAll ? whole : hotWindow(whole, now, zone);
-    const rows: (DueRow & { round?: number })[] = await findDueRows(store, window, OLDEST_PER_LOOK, 'oldest');
-    const isFull = rows.length === OLDEST_PER_LOOK;
-    // Behind a flood the newest are looked at too: an alert must not wait for a campaign to be claimed.
-    if (isFull) rows.push(...(await findDueRows(store, window, NEWEST_PER_LOOK, 'newest')));
+    const rows: FoundRow[] = await findDueRows(store, window, ROWS_PER_LOOK, 'oldest');
+    this.#isFlooded = rows.length === ROWS_PER_LOOK;
     if (looksAtAll) {
       const resend = config.PUSHFLEET_ON_SENT_RESET === 'resend';
-      rows.push(...(await findRearmedRows(store, whole, OLDEST_PER_LOOK, false)));
-      if (resend) rows.push(...(await findRearmedRows(store, whole, OLDEST_PER_LOOK, true)));
+      rows.push(...(await findRearmedRows(store, whole, ROWS_PER_LOOK, false)));
+      if (resend) rows.push(...(await findRearmedRows(store, whole, ROWS_PER_LOOK, true)));
     }
     await this.#claim(rows, now);
     this.#lastLookAt = now;
     // A full look at part of the window says nothing about the rest of it.
-    if (looksAtAll && !isFull) this.#lastWholeLookAt = now;
-    return isFull;
+    if (looksAtAll && !this.#isFlooded) this.#lastWholeLookAt = now;
+    return this.#isFlooded;
   }
 
-  async #claim(rows: readonly (DueRow & { round?: number })[], now: number): Promise<void> {
+  /** During a flood: claims the newest due rows beside it, so that an alert does not wait for a campaign. */
+  async lookAtFresh(): Promise<void> {
+    if (!this.#isFlooded) return;
+    const now = Date.now();
+    const zone = backendZone(this.#context);
+    const window = hotWindow(
+      dueWindow(now, zone, this.#context.config.PUSHFLEET_MAX_AGE, this.#lastLookAt),
+      now,
+      zone,
+    );
+    await this.#claim(await findDueRows(this.#context.store, window, FRESH_ROWS_PER_LOOK, 'newest'), now);
+  }
+
+  async #claim(rows: readonly FoundRow[], now: number): Promise<void> {
     const { config, store, owner, log } = this.#context;
     const zone = backendZone(this.#context);
     const requests = new Map<string, ClaimRequest>();

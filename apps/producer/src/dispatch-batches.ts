@@ -1,7 +1,7 @@
 import { type BatchJob, packDeviceTokens } from '@pushfleet/shared/domain/batch-job';
 import { type BatchProgress, encodeProgress } from '@pushfleet/shared/domain/batch-progress';
 import { normalizeDeviceToken } from '@pushfleet/shared/domain/device-token';
-import { LANES, type Lane } from '@pushfleet/shared/domain/lanes';
+import type { Lane } from '@pushfleet/shared/domain/lanes';
 import { CANCELLED, isSettled, WAITING } from '@pushfleet/shared/domain/outcomes';
 import {
   defaultCollapseId,
@@ -45,14 +45,12 @@ export class BatchDispatcher {
     this.#context = context;
   }
 
-  /** One step over all lanes. @returns true when something moved: there may be more */
-  async look(): Promise<boolean> {
+  /** One step over one lane of all apps. @returns true when something moved: there may be more */
+  async look(lane: Lane): Promise<boolean> {
     // Without a connection every add would be left to the reconciler.
     if (this.#context.redis.status !== 'ready') return false;
     let moved = 0;
-    for (const queues of this.#context.queues) {
-      for (const lane of LANES) moved += await this.#fill(queues, lane);
-    }
+    for (const queues of this.#context.queues) moved += await this.#fill(queues, lane);
     return moved > 0;
   }
 

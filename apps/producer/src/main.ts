@@ -71,29 +71,39 @@ function startLoops(context: ProducerContext, metrics: ProducerMetrics) {
     startLoop({ name, intervalMs, step, log });
 
   const completer = new DispatchCompleter(context);
+  const dispatch = () => {
+    dispatchUrgent.wake();
+    dispatchBulk.wake();
+  };
   const recorder = new ResultRecorder(context, {
     settled(dispatchId) {
       completer.hint(dispatchId);
-      dispatch.wake();
+      dispatch();
     },
     retired: () => retire.wake(),
-    parked: () => dispatch.wake(),
+    parked: dispatch,
   });
-  const planner = new AudiencePlanner(context, () => dispatch.wake());
-  const claimer = new DueRowClaimer(context, () => plan.wake());
+  const planner = new AudiencePlanner(context, dispatch);
+  const claimer = new DueRowClaimer(context, () => {
+    plan.wake();
+    planFresh.wake();
+  });
   const dispatcher = new BatchDispatcher(context);
   const retirer = new DeviceRetirer(context);
   const cancelled = new CancelledSettler(context);
   const requeueLost = async (minAgeMs: number, queues = context.queues) => {
     for (const app of queues) metrics.lostBatches.inc(await reconcile(context, recorder, app, minAgeMs));
-    dispatch.wake();
+    dispatch();
   };
   const control = new ControlPublisher(context, (queues) => requeueLost(0, [queues]));
 
   const publish = start('control', 1_000, () => control.look());
   const claim = start('claim', config.PUSHFLEET_POLL_INTERVAL_MS, () => claimer.look());
+  const claimFresh = start('claim fresh', config.PUSHFLEET_POLL_INTERVAL_MS, () => claimer.lookAtFresh());
   const plan = start('plan', 250, () => planner.look());
-  const dispatch = start('dispatch', 250, () => dispatcher.look());
+  const planFresh = start('plan fresh', 250, () => planner.lookAtFresh());
+  const dispatchUrgent = start('dispatch urgent', 250, () => dispatcher.look('urgent'));
+  const dispatchBulk = start('dispatch bulk', 250, () => dispatcher.look('bulk'));
   const complete = start('complete', 100, () => completer.look());
   const retire = start('retire', 1_000, () => retirer.look());
   const settle = start('settle', 500, async () => {
@@ -117,7 +127,21 @@ function startLoops(context: ProducerContext, metrics: ProducerMetrics) {
   return {
     recorder,
     loops: {
-      all: [claim, plan, planning, dispatch, commands, settle, publish, retire, complete, ...slow],
+      all: [
+        claim,
+        claimFresh,
+        plan,
+        planFresh,
+        planning,
+        dispatchUrgent,
+        dispatchBulk,
+        commands,
+        settle,
+        publish,
+        retire,
+        complete,
+        ...slow,
+      ],
       wakeAll() {
         claim.wake();
         commands.wake();

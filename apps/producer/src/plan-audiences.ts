@@ -22,7 +22,6 @@ import { newNonce } from './claim-due-rows.ts';
 import { planLargeAudience } from './plan-large-audience.ts';
 import type { ProducerContext } from './producer-context.ts';
 
-/** An alert must not wait behind a campaign: each look plans the newest due first. */
 const NEWEST_PER_LOOK = 50;
 const OLDEST_PER_LOOK = 350;
 const TAKEN_OVER_PER_LOOK = 500;
@@ -42,6 +41,8 @@ export class AudiencePlanner {
   readonly #onPlanned: () => void;
   readonly #stopping = new AbortController();
   #large: { readonly dispatchId: number; readonly done: Promise<void> } | null = null;
+  /** Dispatches that a look is planning: another look leaves them alone. */
+  readonly #underWay = new Set<number>();
   #leasesAt = 0;
 
   constructor(context: ProducerContext, onPlanned: () => void) {
@@ -50,22 +51,38 @@ export class AudiencePlanner {
     this.#onPlanned = onPlanned;
   }
 
-  /** One look. @returns true when something was planned: there may be more */
+  /** One look, from the oldest due on. @returns true when something was planned: there may be more */
   async look(): Promise<boolean> {
-    const { store, owner } = this.#context;
     await this.#keepLeases();
-    const plannings = (await readOwnPlannings(store, owner, NEWEST_PER_LOOK, OLDEST_PER_LOOK)).filter(
-      ({ dispatchId }) => dispatchId !== this.#large?.dispatchId,
+    return this.#plan(
+      await readOwnPlannings(this.#context.store, this.#context.owner, 'oldest', OLDEST_PER_LOOK),
     );
-    await this.#withdrawUnfrozen(plannings);
-    const ready = plannings.filter(
-      ({ request, notificationId }) => request !== null && notificationId !== null,
+  }
+
+  /** Plans the newest due beside the others, so that an alert does not wait for a campaign. */
+  async lookAtFresh(): Promise<boolean> {
+    return this.#plan(
+      await readOwnPlannings(this.#context.store, this.#context.owner, 'newest', NEWEST_PER_LOOK),
     );
-    let planned = 0;
-    for (let at = 0; at < ready.length; at += SMALL_GROUP)
-      planned += await this.#planGroup(ready.slice(at, at + SMALL_GROUP));
-    if (planned > 0) this.#onPlanned();
-    return planned > 0;
+  }
+
+  async #plan(found: readonly Planning[]): Promise<boolean> {
+    const plannings = found.filter(({ dispatchId }) => !this.#underWay.has(dispatchId));
+    for (const { dispatchId } of plannings) this.#underWay.add(dispatchId);
+    try {
+      await this.#withdrawUnfrozen(plannings);
+      const ready = plannings.filter(
+        ({ request, notificationId }) => request !== null && notificationId !== null,
+      );
+      let planned = 0;
+      for (let at = 0; at < ready.length; at += SMALL_GROUP)
+        planned += await this.#planGroup(ready.slice(at, at + SMALL_GROUP));
+      if (planned > 0) this.#onPlanned();
+      return planned > 0;
+    } finally {
+      for (const { dispatchId } of plannings)
+        if (dispatchId !== this.#large?.dispatchId) this.#underWay.delete(dispatchId);
+    }
   }
 
   /** Stops between two pages; another producer goes on from there at once. */
@@ -190,6 +207,7 @@ export class AudiencePlanner {
       })
       .then(() => {
         this.#large = null;
+        this.#underWay.delete(planning.dispatchId);
         this.#onPlanned();
       });
     this.#large = { dispatchId: planning.dispatchId, done };

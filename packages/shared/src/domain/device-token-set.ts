@@ -7,10 +7,17 @@ const SLOTS = 2 ** 21;
 export const EXACT_CAPACITY = 1_500_000;
 
 export class DeviceTokenSet {
-  #slots = SLOTS;
-  #table = new Uint32Array(SLOTS * 2);
-  #taken = new Uint8Array(SLOTS / 8);
+  #slots: number;
+  #table: Uint32Array;
+  #taken: Uint8Array;
   #size = 0;
+
+  /** @param slots a power of two */
+  constructor(slots = SLOTS) {
+    this.#slots = slots;
+    this.#table = new Uint32Array(slots * 2);
+    this.#taken = new Uint8Array(slots / 8);
+  }
 
   get size(): number {
     return this.#size;

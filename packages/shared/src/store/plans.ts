@@ -57,21 +57,19 @@ const PLANNING_COLUMNS = `id, notification_id, app, lane, nonce, fence, batches,
   TIMESTAMPDIFF(MICROSECOND, claimed_at, UTC_TIMESTAMP(3)) / 1000, due_at, due_wall,
   direct_members, token_groups, inactive, duplicates, malformed, other_app, recipients`;
 
-/** What this producer plans: some of the newest due first, then from the oldest on. */
+/** What this producer plans, from the oldest or from the newest due time on. */
 export async function readOwnPlannings(
   { database, tables }: Store,
   owner: string,
-  newest: number,
-  oldest: number,
+  order: 'oldest' | 'newest',
+  limit: number,
 ): Promise<Planning[]> {
-  const read = (order: 'ASC' | 'DESC', limit: number) =>
-    database.arrays(
-      `SELECT ${PLANNING_COLUMNS} FROM ${tables.dispatch} WHERE owner = ? AND state = 'planning'
-        ORDER BY due_at ${order} LIMIT ${limit}`,
-      [owner],
-    );
-  const rows = [...(await read('DESC', newest)), ...(await read('ASC', oldest))].map(toPlanning);
-  return [...new Map(rows.map((planning) => [planning.dispatchId, planning])).values()];
+  const rows = await database.arrays(
+    `SELECT ${PLANNING_COLUMNS} FROM ${tables.dispatch} WHERE owner = ? AND state = 'planning'
+      ORDER BY due_at ${order === 'oldest' ? 'ASC' : 'DESC'} LIMIT ${limit}`,
+    [owner],
+  );
+  return rows.map(toPlanning);
 }
 
 /** Keeps what this producer plans: one statement for all of it. */
