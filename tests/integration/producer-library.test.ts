@@ -147,6 +147,21 @@ test('an unknown device token is refused before anything is written, an inactive
   expect(await audienceOf(done.id)).toEqual([1]);
 });
 
+test('what fails half way leaves nothing behind', async () => {
+  await insertTokens(1);
+  const enqueue = producerOn().enqueue({
+    message: 'm',
+    title: 'T',
+    deviceTokens: [deviceToken(1), deviceToken(2)],
+    registerUnknown: true,
+    tokenGroups: [404],
+  });
+  await expect(enqueue).rejects.toThrow('one of its token groups does not exist');
+  for (const table of ['notification', 'notification_token', 'pushfleet_request'])
+    expect(await countOf(table)).toBe(0);
+  expect(await countOf('token')).toBe(1);
+});
+
 test('registerUnknown stores unknown device tokens as active ones', async () => {
   await insertTokens(1);
   const { id, registered } = await producerOn().enqueue({

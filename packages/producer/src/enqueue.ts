@@ -8,7 +8,7 @@ import {
 } from './backend-tables.ts';
 import type { Sql, SqlValue } from './connection.ts';
 import { findDeviceTokens, registerDeviceTokens } from './device-token-rows.ts';
-import { UnknownDeviceTokenError } from './errors.ts';
+import { InvalidNotificationError, UnknownDeviceTokenError } from './errors.ts';
 import type { CheckedNotification, Options } from './notification-input.ts';
 import { ownTable, type Schema } from './schema.ts';
 
@@ -34,7 +34,7 @@ export interface EnqueuedRow {
  * Writes one notification with its audience, in the caller's transaction. The audience is looked up
  * before anything is written: an unknown device token leaves the transaction as it was.
  *
- * @throws UnknownDeviceTokenError
+ * @throws UnknownDeviceTokenError, InvalidNotificationError for a group that does not exist
  */
 export async function enqueueRow(
   sql: Sql,
@@ -65,13 +65,16 @@ export async function enqueueRow(
     idValue,
     audience.ids,
   );
-  await insertMembers(
-    sql,
-    { name: ng.table, notification: ng.notification, member: ng.group },
-    idValue,
-    notification.tokenGroups,
-  );
+  const groups = { name: ng.table, notification: ng.notification, member: ng.group };
+  await insertMembers(sql, groups, idValue, notification.tokenGroups).catch(refuseMissingGroup);
   return { id, repeated: false, skippedInactive: audience.inactive, registered: audience.registered };
+}
+
+/** Tables with foreign keys say so themselves; without them a missing group is an empty one. */
+function refuseMissingGroup(error: unknown): never {
+  if ((error as { errno?: number }).errno === 1452)
+    throw new InvalidNotificationError(['one of its token groups does not exist']);
+  throw error;
 }
 
 function repetition(id: string): EnqueuedRow {

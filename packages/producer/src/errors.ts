@@ -8,7 +8,7 @@ export class ProducerOptionsError extends ProducerError {
   readonly code = 'PUSHFLEET_PRODUCER_OPTIONS';
 }
 
-/** A notification cannot be enqueued as it is. Lists all faults; nothing was written. */
+/** A notification cannot be enqueued as it is. Lists all faults; its transaction should be rolled back. */
 export class InvalidNotificationError extends ProducerError {
   readonly code = 'PUSHFLEET_INVALID_NOTIFICATION';
   constructor(readonly faults: readonly string[]) {
