@@ -57,9 +57,19 @@ export interface WorkerFleet {
   startWorker(apnsUrl?: string): RunningWorker;
   setControl(change: Partial<ControlCopy> | null): Promise<void>;
   add(batch: BatchOptions): Promise<BatchJob>;
+  /** Jobs of a lane by state; `all` of them. */
+  counts(lane: 'urgent' | 'bulk'): Promise<LaneCounts>;
   /** All that was published of a batch, merged; null before anything was. */
   told(batch: BatchJob): Promise<{ progress: BatchProgress; ended: boolean; results: BatchResult[] } | null>;
   close(): Promise<void>;
+}
+
+export interface LaneCounts {
+  readonly active: number;
+  readonly waiting: number;
+  readonly delayed: number;
+  readonly failed: number;
+  readonly all: number;
 }
 
 let count = 0;
@@ -201,6 +211,10 @@ export async function startWorkerFleet(options: FleetOptions = {}): Promise<Work
       };
       await addBatches(queues[lane], [job]);
       return job;
+    },
+    async counts(lane) {
+      const { active = 0, waiting = 0, delayed = 0, failed = 0 } = await queues[lane].getJobCounts();
+      return { active, waiting, delayed, failed, all: active + waiting + delayed + failed };
     },
     async told(batch) {
       const jobs = await results.getJobs(['waiting'], 0, -1, true);

@@ -50,7 +50,7 @@ test('pause stops a running batch within a second and hands it back; resume send
   );
   await fleet.setControl({ paused: true });
   await until(
-    () => fleet.queues.bulk.getJobCounts(),
+    () => fleet.counts('bulk'),
     ({ active, waiting }) => active === 0 && waiting === 1,
     2_000,
   );
@@ -129,7 +129,7 @@ test('a worker that cannot reach APNs leaves its jobs to one that can', async ()
   const lonely = fleet.startWorker(`https://localhost:${await findFreePort()}`);
   const batch = await fleet.add({ deviceTokens: deviceTokens(3), lane: 'urgent' });
   await until(
-    () => fleet.queues.urgent.getJobCounts(),
+    () => fleet.counts('urgent'),
     ({ active }) => active === 1,
   );
   await until(
@@ -138,7 +138,7 @@ test('a worker that cannot reach APNs leaves its jobs to one that can', async ()
     4_000,
   );
   await until(
-    () => fleet.queues.urgent.getJobCounts(),
+    () => fleet.counts('urgent'),
     ({ waiting }) => waiting === 1,
   );
   fleet.startWorker();

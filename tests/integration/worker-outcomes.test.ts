@@ -32,8 +32,8 @@ test('a batch is accepted by APNs, told once and for good, and its job is gone',
     payload: batch.payload,
   });
   await until(
-    () => fleet.queues.bulk.getJobCounts(),
-    ({ active, waiting, failed, completed }) => active + waiting + failed + completed === 0,
+    () => fleet.counts('bulk'),
+    ({ all }) => all === 0,
   );
 });
 
@@ -124,8 +124,8 @@ test('who must wait for more than a minute leaves Redis: the batch is told as en
   expect(told!.progress.trials.get(0)).toMatchObject({ attempts: 1, reason: 'ServiceUnavailable' });
   expect(told!.progress.trials.get(0)!.notBefore).toBeGreaterThan(Date.now() + 250_000);
   await until(
-    () => fleet.queues.bulk.getJobCounts(),
-    ({ active, delayed, waiting }) => active + delayed + waiting === 0,
+    () => fleet.counts('bulk'),
+    ({ all }) => all === 0,
   );
 });
 
@@ -174,7 +174,7 @@ test.each([
   fleet = await startWorkerFleet();
   await fleet.add({ deviceTokens: deviceTokens(2), more });
   await until(
-    () => fleet.queues.bulk.getJobCounts(),
+    () => fleet.counts('bulk'),
     ({ delayed }) => delayed === 1,
   );
   expect(fleet.apns.requestCount()).toBe(0);

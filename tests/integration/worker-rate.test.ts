@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from '@jest/globals';
-import { deviceTokens, startWorkerFleet, until, type WorkerFleet } from '../harness/worker-fleet.ts';
+import { takeFromBucket } from '@pushfleet/shared/queue/rate-bucket';
+import { APP, deviceTokens, startWorkerFleet, until, type WorkerFleet } from '../harness/worker-fleet.ts';
 
 let fleet: WorkerFleet;
 
@@ -62,4 +63,26 @@ test('an urgent push is not held up by a bulk batch that uses up the rate', asyn
     2_000,
   );
   expect(push!.atMs - addedAt).toBeLessThan(500);
+});
+
+test('the bucket keeps a share for urgent pushes, and gives nothing without a control copy', async () => {
+  fleet = await startWorkerFleet({ workers: 0, control: { ratePerSecond: 20 } });
+  const take = (lane: 'urgent' | 'bulk') => takeFromBucket(fleet.redis, fleet.prefix, APP, lane);
+  expect(await take('bulk')).toEqual({ kind: 'granted', pushes: 1 });
+  const refused = await take('bulk');
+  expect(refused.kind).toBe('wait');
+  expect(refused.kind === 'wait' && refused.ms).toBeLessThanOrEqual(50);
+  expect(await take('urgent')).toEqual({ kind: 'granted', pushes: 1 });
+  expect((await take('urgent')).kind).toBe('wait');
+
+  await fleet.setControl({ ratePerSecond: 2_000 });
+  await until(
+    () => take('bulk'),
+    (answer) => answer.kind === 'granted' && answer.pushes === 10,
+    500,
+  );
+  await fleet.setControl({ ratePerSecond: null });
+  expect(await take('bulk')).toEqual({ kind: 'unlimited' });
+  await fleet.setControl(null);
+  expect((await take('urgent')).kind).toBe('wait');
 });

@@ -138,11 +138,13 @@ test('a clock that stood still does not hide how old the lock is', () => {
 test('a refused checkpoint ends the run: it touches the job no more and tells its answers only', async () => {
   const one = stage();
   one.write = async () => false;
+  one.answer = (index) => (index === 1 ? { answered: true, status: 500, reason: 'InternalServerError' } : OK);
   expect(await one.run(400)).toEqual({ kind: 'gone' });
   expect(one.sentAt.length).toBeLessThan(150);
   expect(one.results.every((result) => !result.ended)).toBe(true);
   const told = decodeProgress(one.results.at(-1)!.progress).outcomes;
-  expect(told.filter((byte) => byte === 6)).toHaveLength(one.sentAt.length);
+  expect(told.filter((byte) => byte === 6)).toHaveLength(one.sentAt.length - 1);
+  expect(told[1]).toBe(0); // that it failed is for the owner of the job to say
 });
 
 test('who failed is told before the job fails, and only after the checkpoint was written', async () => {
