@@ -77,7 +77,7 @@ async function connect(url: string): Promise<OwnClient> {
   return client;
 }
 
-const OPTIONS = { maxRetriesPerRequest: 1, connectTimeout: 1_000, lazyConnect: true };
+const OPTIONS = { maxRetriesPerRequest: 1, connectTimeout: 1_000, disconnectTimeout: 100, lazyConnect: true };
 
 /** How ioredis is called for the forms of PUSHFLEET_REDIS_URL. */
 export function redisArguments(url: string): { cluster: boolean; args: unknown[] } {
