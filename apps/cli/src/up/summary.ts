@@ -35,9 +35,11 @@ export function simulatorLines({ simulator }: EmbeddedApns): string[] {
   const distinct = simulator.distinctAccepted();
   const refused = Object.entries(simulator.answers())
     .filter(([answer]) => answer !== '200')
-    .map(([answer, count]) => `${count} × ${answer}`);
+    .map(([answer, count]) => `${count} × ${answer.split(' ')[0]}`);
   return [
     `The simulator accepted ${accepted.toLocaleString('en')} pushes for ${plural(distinct, 'device')}.`,
-    ...(refused.length === 0 ? [] : [`Its other answers: ${refused.join(', ')}.`]),
+    ...(refused.length === 0
+      ? []
+      : [`Its other answers: ${refused.join(', ')} (429 and 503 are tried again).`]),
   ];
 }
