@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Simulator, type SimulatorOptions, startSimulator } from '@pushfleet/apns-simulator/simulator';
 import { makeSigningKey } from '@pushfleet/apns-simulator/test-client';
+import type { LocalServer } from '@pushfleet/local-servers/local-server';
 import { startRedis } from '@pushfleet/local-servers/start-redis';
 import { type BatchJob, type BatchResult, packDeviceTokens } from '@pushfleet/shared/domain/batch-job';
 import {
@@ -35,6 +36,8 @@ export interface FleetOptions {
   readonly control?: Partial<ControlCopy> | null;
   readonly maxAttempts?: number;
   readonly retryDelaysMs?: readonly number[];
+  /** A Redis of its own, for tests that hurt it. */
+  readonly ownRedis?: boolean;
 }
 
 export interface BatchOptions {
@@ -48,6 +51,10 @@ export interface WorkerFleet {
   readonly apns: Simulator;
   readonly redis: RedisClient;
   readonly redisUrl: string;
+  /** The Redis that this fleet started, if it did. */
+  readonly redisServer: LocalServer | undefined;
+  /** Kills Redis, and starts it again on its data after so long. */
+  restartRedis(downMs: number): Promise<void>;
   readonly prefix: string;
   readonly queues: { readonly urgent: Queue<BatchJob>; readonly bulk: Queue<BatchJob> };
   readonly workers: RunningWorker[];
@@ -84,8 +91,8 @@ export function deviceTokens(howMany: number, prefix = 'a'): string[] {
 
 export async function startWorkerFleet(options: FleetOptions = {}): Promise<WorkerFleet> {
   const directory = mkdtempSync(join(tmpdir(), 'pushfleet-worker-'));
-  const given = process.env.PUSHFLEET_TEST_REDIS_URL;
-  const server = given === undefined ? await startRedis({ dir: join(directory, 'redis') }) : undefined;
+  const given = options.ownRedis ? undefined : process.env.PUSHFLEET_TEST_REDIS_URL;
+  let server = given === undefined ? await startRedis({ dir: join(directory, 'redis') }) : undefined;
   const redisUrl = given ?? server!.url;
   const prefix = `w${process.pid}-${Date.now().toString(36)}-${++count}`;
   const key = makeSigningKey();
@@ -121,6 +128,8 @@ export async function startWorkerFleet(options: FleetOptions = {}): Promise<Work
     bulk: openQueue<BatchJob>(redis, prefix, APP, 'bulk'),
   };
   const results = openQueue<BatchResult>(redis, prefix, APP, 'results');
+  // BullMQ prints errors that nobody listens to; tests that stop Redis expect them.
+  for (const queue of [queues.urgent, queues.bulk, results]) queue.on('error', () => {});
   const workers: RunningWorker[] = [];
   let control: ControlCopy = {
     fleet: FLEET,
@@ -138,6 +147,15 @@ export async function startWorkerFleet(options: FleetOptions = {}): Promise<Work
     apns,
     redis,
     redisUrl,
+    get redisServer() {
+      return server;
+    },
+    async restartRedis(downMs) {
+      const { port } = server!;
+      await server!.kill('SIGKILL');
+      await sleep(downMs);
+      server = await startRedis({ dir: join(directory, 'redis'), port });
+    },
     prefix,
     queues,
     workers,

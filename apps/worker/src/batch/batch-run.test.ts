@@ -193,3 +193,11 @@ test('a refused credential halts the run without an attempt, until the breaker p
   expect(end).toEqual({ kind: 'later', until: one.breaker.probeAt });
   expect(one.results.flatMap((result) => [...decodeProgress(result.progress).trials])).toEqual([]);
 });
+
+test('a batch that takes longer than a second tells its progress meanwhile', async () => {
+  const one = stage();
+  expect(await one.run(600)).toEqual({ kind: 'settled' });
+  const meanwhile = one.results.filter((result) => !result.ended);
+  expect(meanwhile.length).toBeGreaterThanOrEqual(1);
+  expect(decodeProgress(meanwhile[0]!.progress).outcomes.includes(6)).toBe(true);
+});
