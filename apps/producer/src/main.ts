@@ -38,7 +38,10 @@ export async function runProducer(environment: Environment): Promise<number> {
     format: config.PUSHFLEET_LOG_FORMAT,
   });
   const context = await openProducer(config, log);
-  await registerApps(context);
+  await registerApps(context).catch(async (error: unknown) => {
+    await closing(context).stop(0);
+    throw error;
+  });
   const metrics = new ProducerMetrics(context);
   const { loops, recorder } = startLoops(context, metrics);
   const results = startRecording(context, recorder);

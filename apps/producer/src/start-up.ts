@@ -24,6 +24,7 @@ import type { ProducerContext } from './producer-context.ts';
 export async function openProducer(config: ProducerConfig, log: Log): Promise<ProducerContext> {
   const apps = readApps(config);
   const store = await openStore(config);
+  const redis = redisFor(config, 'adding', log);
   try {
     const { fleet } = await readFleet(store.database, store.tables);
     if (!store.backend.dueQueryHasIndex)
@@ -31,7 +32,6 @@ export async function openProducer(config: ProducerConfig, log: Log): Promise<Pr
         { event: 'database.indexMissing', statement: dueIndexStatement(store.backend.mapping) },
         `finding due rows reads the whole table; make an index: ${dueIndexStatement(store.backend.mapping)}`,
       );
-    const redis = redisFor(config, 'adding', log);
     await checkRedis(redis);
     const prefix = config.PUSHFLEET_REDIS_PREFIX;
     return {
@@ -57,6 +57,7 @@ export async function openProducer(config: ProducerConfig, log: Log): Promise<Pr
       log,
     };
   } catch (error) {
+    redis.disconnect();
     await store.database.close();
     throw error;
   }

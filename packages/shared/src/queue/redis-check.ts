@@ -13,8 +13,18 @@ const OLDEST = [6, 2] as const;
  * @throws ConfigurationError with all faults, each with its mend
  */
 export async function checkRedis(redis: RedisClient, patienceMs = 5_000): Promise<void> {
-  const faults = redisFaults(await readInfo(redis, Date.now() + patienceMs));
-  if (faults.length > 0) throw new ConfigurationError(faults);
+  // A command that waits for a connection says only that there is none; the connection knows why.
+  const cause: { last?: Error } = {};
+  const note = (error: Error) => {
+    cause.last = error;
+  };
+  redis.on('error', note);
+  try {
+    const faults = redisFaults(await readInfo(redis, Date.now() + patienceMs, cause));
+    if (faults.length > 0) throw new ConfigurationError(faults);
+  } finally {
+    redis.off('error', note);
+  }
 }
 
 /** What is wrong with a Redis whose INFO says this. INFO and not CONFIG, which managed services forbid. */
@@ -42,11 +52,12 @@ export function redisFaults(info: string): string[] {
   return faults;
 }
 
-async function readInfo(redis: RedisClient, until: number): Promise<string> {
+async function readInfo(redis: RedisClient, until: number, cause: { last?: Error }): Promise<string> {
   for (;;) {
     const info = await within(redis.info(), until - Date.now()).catch((error: Error) => error);
     if (typeof info === 'string' && !/^loading:1/m.test(info)) return info;
-    if (Date.now() + 100 >= until) throw new ConfigurationError([unreachable(info)]);
+    if (Date.now() + 100 >= until)
+      throw new ConfigurationError([unreachable(typeof info === 'string' ? info : (cause.last ?? info))]);
     await sleep(100);
   }
 }
