@@ -71,9 +71,13 @@ function duration(ms) {
   return unit === undefined ? `${ms}ms` : `${ms / units[unit]}${unit}`;
 }
 
+/** A table as the formatter writes it: the columns aligned. */
 function table(head, rows) {
-  const line = (cells) => `| ${cells.map((cell) => String(cell).replaceAll('|', '\\|')).join(' | ')} |`;
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+  const cells = [head, ...rows].map((row) => row.map((cell) => String(cell).replaceAll('|', '\\|')));
+  const widths = head.map((_, column) => Math.max(3, ...cells.map((row) => row[column].length)));
+  const line = (row) => `| ${row.map((cell, column) => cell.padEnd(widths[column])).join(' | ')} |`;
+  const rule = line(widths.map((width) => '-'.repeat(width)));
+  return [line(cells[0]), rule, ...cells.slice(1).map(line)].join('\n');
 }
 
 /** The file with the part between its two `generated` marks replaced. */
@@ -82,5 +86,5 @@ export function withBlock(text, path, block) {
   const from = text?.indexOf(begin) ?? -1;
   const to = text?.indexOf(end) ?? -1;
   if (from === -1 || to < from) throw new Error(`${path} has no place between "${begin}" and "${end}"`);
-  return `${text.slice(0, from + begin.length)}\n${block}\n${text.slice(to)}`;
+  return `${text.slice(0, from + begin.length)}\n\n${block}\n\n${text.slice(to)}`;
 }
