@@ -32,7 +32,8 @@ function drawScreens(): (frame: Frame) => void {
 
 /** Long lines take several rows. */
 function rowsOnScreen(screen: string): number {
-  const width = process.stdout.columns ?? 80;
+  // Some terminals say 0.
+  const width = process.stdout.columns || 80;
   return screen
     .split('\n')
     .map((line) => Math.max(1, Math.ceil(withoutColors(line).length / width)))
