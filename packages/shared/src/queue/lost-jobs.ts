@@ -10,7 +10,14 @@ export type JobFate =
   | { readonly kind: 'failed'; readonly checkpoint: string | null }
   | { readonly kind: 'gone' };
 
-const ALIVE: ReadonlySet<string> = new Set(['waiting', 'delayed', 'active', 'prioritized', 'waiting-children', 'completed']);
+const ALIVE: ReadonlySet<string> = new Set([
+  'waiting',
+  'delayed',
+  'active',
+  'prioritized',
+  'waiting-children',
+  'completed',
+]);
 
 /** Looks the jobs of batches up. Read this before the results: a result is published before its job goes. */
 export async function readJobFates(
@@ -24,7 +31,8 @@ export async function readJobFates(
       for (const queue of queues) {
         const state = await queue.getJobState(id);
         if (ALIVE.has(state)) return { kind: 'alive' };
-        if (state === 'failed') return { kind: 'failed', checkpoint: await redis.hget(queue.toKey(id), 'ck') };
+        if (state === 'failed')
+          return { kind: 'failed', checkpoint: await redis.hget(queue.toKey(id), 'ck') };
       }
       return { kind: 'gone' };
     }),
@@ -32,7 +40,10 @@ export async function readJobFates(
 }
 
 /** The batches of which a result is still to be recorded, as `dispatch-seq`. */
-export async function readUnrecordedBatches(redis: RedisClient, results: Queue<BatchResult>): Promise<Set<string>> {
+export async function readUnrecordedBatches(
+  redis: RedisClient,
+  results: Queue<BatchResult>,
+): Promise<Set<string>> {
   const key = (type: string) => results.toKey(type);
   const lists = await Promise.all([
     redis.lrange(key('wait'), 0, -1),

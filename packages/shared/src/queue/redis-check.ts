@@ -19,9 +19,12 @@ export async function checkRedis(redis: RedisClient, patienceMs = 5_000): Promis
     cause.last = error;
   };
   redis.on('error', note);
+  const until = Date.now() + patienceMs;
   try {
-    const faults = redisFaults(await readInfo(redis, Date.now() + patienceMs, cause));
+    const faults = redisFaults(await readInfo(redis, until, cause));
     if (faults.length > 0) throw new ConfigurationError(faults);
+    // INFO is answered before the connection counts as ready for other commands.
+    while (redis.status !== 'ready' && Date.now() < until) await sleep(10);
   } finally {
     redis.off('error', note);
   }

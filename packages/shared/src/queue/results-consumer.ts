@@ -31,7 +31,11 @@ export function consumeResults({ redis, prefix, app, record, log }: ResultsConsu
     async (job) => {
       const result = batchResultSchema.safeParse(job.data);
       // Nothing can be recorded of it, now or later; kept, it would only hide that.
-      if (!result.success) log.error({ event: 'result.malformed', jobId: job.id, app }, 'a result does not fit its schema; dropped');
+      if (!result.success)
+        log.error(
+          { event: 'result.malformed', jobId: job.id, app },
+          'a result does not fit its schema; dropped',
+        );
       else await gatherer.add(result.data);
     },
     {
@@ -57,11 +61,16 @@ export function consumeResults({ redis, prefix, app, record, log }: ResultsConsu
   };
   let failures = 0;
   worker.on('failed', (job, error) => {
-    if (failures++ === 0) log.warn({ event: 'result.notRecorded', jobId: job?.id, app, err: error }, 'results cannot be recorded; they are kept');
+    if (failures++ === 0)
+      log.warn(
+        { event: 'result.notRecorded', jobId: job?.id, app, err: error },
+        'results cannot be recorded; they are kept',
+      );
     rest();
   });
   worker.on('completed', () => {
-    if (failures > 0) log.info({ event: 'result.recordedAgain', app, failures }, 'results are recorded again');
+    if (failures > 0)
+      log.info({ event: 'result.recordedAgain', app, failures }, 'results are recorded again');
     failures = 0;
   });
   // A command that Redis refuses (full, read-only) would be repeated at once and for ever.
@@ -74,7 +83,10 @@ export function consumeResults({ redis, prefix, app, record, log }: ResultsConsu
       await Promise.race([idle, new Promise((resolve) => setTimeout(resolve, remainingMs).unref())]);
       // close() waits for ever while Redis is away; a result that is not acknowledged is told again.
       const closed = worker.close(redis.status !== 'ready');
-      await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, Math.min(remainingMs, 3_000)).unref())]);
+      await Promise.race([
+        closed,
+        new Promise((resolve) => setTimeout(resolve, Math.min(remainingMs, 3_000)).unref()),
+      ]);
     },
   };
 }
