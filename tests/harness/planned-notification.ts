@@ -44,7 +44,7 @@ export async function planNotification({ database, store }: CommandLine, id: num
   const { dispatchId } = claimed!;
   const request = JSON.stringify(REQUEST);
   await freezeClaims(store, [{ dispatchId, app: 'shop', lane: null, request, deadline: DEADLINE }]);
-  const [planning] = await readOwnPlannings(store, 'test', 10, 10);
+  const [planning] = await readOwnPlannings(store, 'test', 'newest', 10);
   const ids = TOKEN_IDS.map(String);
   const { first, last } = idRange('integer', ids);
   const batch = {
