@@ -74,12 +74,12 @@ export function acceptAfter(gate: () => Promise<unknown>): StreamHandler {
   };
 }
 
-/** A TCP line to a server that can go dead: nothing passes any more, and nobody hears of it. */
+/** A TCP line to a server that can go dead: nothing passes any more, not even an end, and nobody hears of it. */
 export async function startRelay(targetPort: number) {
   const sockets = new Set<Socket>();
   let silent = false;
-  const server = createServer((near) => {
-    const far = connect(targetPort, '127.0.0.1');
+  const server = createServer({ allowHalfOpen: true }, (near) => {
+    const far = connect({ port: targetPort, host: '127.0.0.1', allowHalfOpen: true });
     for (const [from, to] of [
       [near, far],
       [far, near],
@@ -88,6 +88,7 @@ export async function startRelay(targetPort: number) {
       from.on('error', () => {});
       from.on('close', () => to.destroy());
       from.on('data', (bytes) => silent || to.write(bytes));
+      from.on('end', () => silent || to.end());
     }
   });
   server.listen(0, '127.0.0.1');

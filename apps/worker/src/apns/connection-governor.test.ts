@@ -218,7 +218,7 @@ test('a silent peer with requests: three deadlines in a row destroy the connecti
   const { apns, port } = await simulate();
   const relay = await startRelay(port);
   closers.push(() => relay.close());
-  const { governor, events } = govern(relay.port, apns.caPem, { requestTimeoutMs: 60 });
+  const { governor, events } = govern(relay.port, apns.caPem, { requestTimeoutMs: 250 });
   await push(governor, 0);
   relay.goSilent();
   const answers = await Promise.all(range(10).map((number) => push(governor, number + 1)));
@@ -233,7 +233,7 @@ test('a silent peer without requests: the ping deadline destroys the connection'
   const { apns, port } = await simulate();
   const relay = await startRelay(port);
   closers.push(() => relay.close());
-  const { governor, states } = govern(relay.port, apns.caPem, { pingAfterMs: 40, pingTimeoutMs: 40 });
+  const { governor, states } = govern(relay.port, apns.caPem, { pingAfterMs: 40, pingTimeoutMs: 400 });
   governor.start();
   await eventually(() => governor.state() === 'probing');
   await new Promise((resolve) => setTimeout(resolve, 150));

@@ -128,6 +128,19 @@ test('whoever waits is served in order, urgent first', async () => {
   expect(order).toEqual(['u1', 'u2', 'b1', 'b2']);
 });
 
+test('of a window of one, the next slot is for the urgent waiter, though bulk came first', async () => {
+  await governWarm({ maxInFlight: 1 });
+  await governor.acquire('bulk');
+  const order: string[] = [];
+  const bulk = governor.acquire('bulk').then(() => order.push('bulk'));
+  const urgent = governor.acquire('urgent').then(() => order.push('urgent'));
+  governor.release();
+  await urgent;
+  governor.release();
+  await bulk;
+  expect(order).toEqual(['urgent', 'bulk']);
+});
+
 test('a waiter whose signal aborts is gone: it rejects with the reason and takes no slot', async () => {
   await governWarm();
   takeAll('urgent');
@@ -161,6 +174,29 @@ test('a slot acquired on a connection that died since is answered "not sent"', a
   puppets[1]!.becomeReady(1000);
   await eventually(() => governor.state() === 'probing');
   expect(takeAll('urgent')).toBe(1);
+});
+
+test('when the limit falls between acquire and send, the surplus is answered "not sent"', async () => {
+  const connection = await governWarm();
+  await governor.acquire('bulk');
+  await governor.acquire('bulk');
+  connection.streamLimit = 1;
+  connection.tell({ type: 'streamLimit' });
+  const answers = [governor.send(aPush(1)), governor.send(aPush(2))];
+  expect(await answers[1]).toMatchObject({ answered: false, sent: 'no' });
+  connection.accept();
+  expect(await answers[0]).toMatchObject({ status: 200 });
+});
+
+test('a connection that dies before it is ready leaves no timer', async () => {
+  const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+  const before = timers();
+  govern();
+  governor.start();
+  await eventually(() => puppets.length === 1);
+  puppets[0]!.destroy('refused');
+  await governor.close(0);
+  expect(timers()).toBe(before);
 });
 
 test('a request without a slot is not sent', async () => {

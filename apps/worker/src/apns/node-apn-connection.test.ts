@@ -53,6 +53,8 @@ async function openWarm(): Promise<ApnsConnection> {
   return connection;
 }
 
+const active = (names: RegExp) => process.getActiveResourcesInfo().filter((name) => names.test(name)).length;
+const sockets = () => active(/TCPSocket/);
 const dead = () => events.find((event) => event.type === 'dead')?.detail;
 
 test('what we use of node-apn is there, in the version that we know', () => {
@@ -211,14 +213,16 @@ test('a silent peer: a ping runs into its deadline, destroy ends everything at o
   await relay.close();
 });
 
-test('a draining connection to a silent peer is not waited for', async () => {
+test('a draining connection to a silent peer is not waited for, and its socket is gone', async () => {
   const relay = await startRelay(Number(new URL(apns.url).port));
   const connection = open(relay.port);
   await connection.ready;
   relay.goSilent();
   const answer = connection.send(aPush(1), 30);
+  const before = sockets();
   await connection.drain();
   expect(await answer).toMatchObject({ sent: 'unknown' });
+  await eventually(() => sockets() === before - 1); // the peer's ends are still open
   await relay.close();
 });
 
@@ -233,17 +237,16 @@ test('lastReadAt follows what the server says, not what we send', async () => {
 });
 
 test('connections leave nothing behind: no sockets, no timers', async () => {
-  const left = () =>
-    process.getActiveResourcesInfo().filter((name) => /TCPSocket|TLS|Timeout/.test(name)).length;
+  const left = () => active(/TCPSocket|TLS|Timeout/);
   const relay = await startRelay(1);
   await relay.close();
   const before = left();
   for (let round = 0; round < 5; round++) {
     const drained = await openWarm();
-    await drained.send(aPush(round), 5_000);
+    await drained.send(aPush(round), 60_000);
     await drained.drain();
     const destroyed = await openWarm();
-    destroyed.send(aPush(round), 5_000);
+    destroyed.send(aPush(round), 60_000);
     destroyed.destroy('enough');
     await expect(open(relay.port).ready).rejects.toThrow('ECONNREFUSED');
   }

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, verify } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, verify } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import { aSigningKey } from '../../../../tests/harness/apns-peers.ts';
 import { BadApnsCredentialError, createProviderTokenSource } from './provider-token.ts';
@@ -34,15 +34,23 @@ test('OpenSSL verifies the signatures as r and s side by side', () => {
   }
 });
 
-test('the signature is that of RFC 6979 (A.2.5: key, message "sample", SHA-256)', async () => {
-  // The RFC's vector through the same call with the same options as in provider-token.ts.
-  const { p256 } = await import('@noble/curves/nist.js');
-  const secret = Buffer.from('C9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721', 'hex');
-  const options = { prehash: true, lowS: false, format: 'compact' } as const;
-  const signature = Buffer.from(p256.sign(Buffer.from('sample'), secret, options)).toString('hex');
-  expect(signature.toUpperCase()).toBe(
-    'EFD48B2AACB6A8FD1140DD9CD45E81D69D2C877B56AAF991C34D0EA84EAF3716' +
-      'F7CB1C942D657C41D436C7A1B6E29F65F3E900DBB9AFF4064DC4AB2F843ACDA8',
+// Workers of two versions run side by side during an update: a byte more or less would be a second provider token.
+test('the bytes stay those of the version before (key of RFC 6979, A.2.5)', () => {
+  const number = (hex: string) => Buffer.from(hex, 'hex').toString('base64url');
+  const known = {
+    kty: 'EC',
+    crv: 'P-256',
+    d: number('C9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721'),
+    x: number('60FED4BA255A9D31C961EB74C6356D68C049B8923B61FA6CE669622E60F29FB6'),
+    y: number('7903FE1008B8BC99A41AE9E95628BC64F2F1B20C2D7E9F5177A3C294D4462299'),
+  };
+  const keyPem = String(
+    createPrivateKey({ key: known, format: 'jwk' }).export({ type: 'pkcs8', format: 'pem' }),
+  );
+  const source = createProviderTokenSource({ ...settings, keyPem, now: () => 1_790_001_600_000 });
+  expect(source.current()).toBe(
+    'eyJhbGciOiJFUzI1NiIsImtpZCI6IkFCQzEyM0RFRkcifQ.eyJpc3MiOiJERUYxMjNHSElKIiwiaWF0IjoxNzkwMDAxNjAwfQ.' +
+      '1rd-VMvaHN0n6sBjjGX8F4IPcJjsspRYzYZQ5xxeUXrCvGiUbgJgC-8zZghkkl3A_UOxr8HeI98_7ApjM9Cfzg',
   );
 });
 

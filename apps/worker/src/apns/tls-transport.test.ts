@@ -123,10 +123,14 @@ test('a proxy that is not there', async () => {
 });
 
 test('a proxy that never answers is left by destroy', async () => {
-  const proxy = await startProxy(() => {});
+  let hungUp: Promise<unknown> | undefined;
+  const proxy = await startProxy((socket) => {
+    hungUp = once(socket.resume(), 'end');
+    connection.destroy('took too long');
+  });
   const connection = open({ proxy: proxy.address });
-  setTimeout(() => connection.destroy('took too long'), 30);
   expect(await failure(connection)).toBe('took too long');
+  await hungUp;
   await proxy.close();
 });
 
