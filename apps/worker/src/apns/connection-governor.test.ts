@@ -1,55 +1,17 @@
 import { afterEach, expect, test } from '@jest/globals';
-import { type Simulator, type SimulatorOptions, startSimulator } from '@pushfleet/apns-simulator/simulator';
 import type { ApnsAnswer } from '@pushfleet/shared/domain/apns-answer';
 import type { Lane } from '@pushfleet/shared/domain/lanes';
 import {
   acceptAfter,
   aPush,
-  aSigningKey,
   eventually,
   startRelay,
   startScriptedServer,
 } from '../../../../tests/harness/apns-peers.ts';
-import {
-  type ConnectionGovernor,
-  createConnectionGovernor,
-  type GovernorOptions,
-  type GovernorState,
-} from './connection-governor.ts';
-import { createNodeApnConnector } from './node-apn-connection.ts';
-import { createProviderTokenSource } from './provider-token.ts';
+import { closeAll, closers, govern, simulate } from '../../../../tests/harness/governed-apns.ts';
+import type { ConnectionGovernor } from './connection-governor.ts';
 
-const key = aSigningKey();
-const credential = { kind: 'token', keyPem: key.keyPem, keyId: 'ABC123DEFG', teamId: 'DEF123GHIJ' } as const;
-const source = createProviderTokenSource(credential);
-const closers: Array<() => Promise<unknown>> = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
-
-function govern(port: number, ca: string, options: Partial<GovernorOptions> = {}) {
-  const open = createNodeApnConnector({
-    host: 'localhost',
-    port,
-    ca,
-    credential,
-    providerToken: () => source.current(),
-  });
-  const events: string[] = [];
-  const note = (facts: object) => void events.push((facts as { event: string }).event);
-  const log = { debug: note, info: note, warn: note, error: note };
-  const governor = createConnectionGovernor({ open, maxInFlight: 500, random: () => 0, log, ...options });
-  const states: GovernorState[] = [];
-  governor.onStateChange((state) => states.push(state));
-  closers.push(() => governor.close(200));
-  return { governor, events, states };
-}
-
-async function simulate(options: SimulatorOptions = {}): Promise<{ apns: Simulator; port: number }> {
-  const apns = await startSimulator(options);
-  closers.push(() => apns.close());
-  return { apns, port: Number(new URL(apns.url).port) };
-}
+afterEach(closeAll);
 
 async function push(governor: ConnectionGovernor, number: number, prefix?: string, lane: Lane = 'bulk') {
   await governor.acquire(lane);
