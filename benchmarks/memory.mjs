@@ -160,7 +160,12 @@ function deviceToken(id) {
 /** Starts a `pushfleet` process and waits until it has printed `ready`. */
 async function start(args, environment, ready, stops) {
   const child = spawn(process.execPath, [BINARY, ...args], {
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...environment },
+    env: {
+      PATH: process.env.PATH,
+      HOME: process.env.HOME,
+      NODE_OPTIONS: process.env.NODE_OPTIONS ?? '',
+      ...environment,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   // Only the end of a long log is kept.

@@ -51,7 +51,7 @@ test('a batch that failed is seen in Bull Board and retried there: only its fail
   const page = await context.newPage();
   await page.goto(`${url.replace(/\/$/, '')}/queues/queue/urgent?status=failed`);
   await page.getByText('notification 1').first().waitFor();
-  const shown = await page.locator('body').innerText();
+  const shown = (await page.textContent('body')) ?? '';
   expect(shown).toMatch(/in all: ?6/);
   expect(shown).toMatch(/failed: ?2/);
   expect(shown).toContain('ServiceUnavailable');

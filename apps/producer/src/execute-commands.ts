@@ -1,3 +1,4 @@
+import { defaultLifetimeMs } from '@pushfleet/shared/domain/due-window';
 import { pauseApp, readApps, resumeApp, setAppRate } from '@pushfleet/shared/store/apps';
 import {
   type Command,
@@ -7,8 +8,9 @@ import {
   takeCommand,
 } from '@pushfleet/shared/store/commands';
 import { restoreDevices } from '@pushfleet/shared/store/retirements';
-import { cancelDispatch, readLastDispatch } from '@pushfleet/shared/store/settle';
+import { cancelDispatch, cancelUnclaimed, readLastDispatch } from '@pushfleet/shared/store/settle';
 import type { Store } from '@pushfleet/shared/store/store';
+import { backendZone } from './claim-due-rows.ts';
 import type { ProducerContext } from './producer-context.ts';
 
 /** Carries out what operators asked for, each once, and writes the result beside the wish. */
@@ -17,7 +19,7 @@ export async function executeCommands(context: ProducerContext, onDone: () => vo
   const pending = await readPendingCommands(store, 20);
   for (const { id, command, by } of pending) {
     if (!(await takeCommand(store, id))) continue;
-    const result = await execute(store, command, by).catch(
+    const result = await execute(context, command, by).catch(
       (error: Error): CommandResult => ({ succeeded: false, result: `it failed: ${error.message}` }),
     );
     await finishCommand(store, id, result);
@@ -30,7 +32,12 @@ export async function executeCommands(context: ProducerContext, onDone: () => vo
   return pending.length > 0;
 }
 
-async function execute(store: Store, command: Command | null, by: string): Promise<CommandResult> {
+async function execute(
+  context: ProducerContext,
+  command: Command | null,
+  by: string,
+): Promise<CommandResult> {
+  const { store } = context;
   switch (command?.verb) {
     case 'pause':
       return ofApp(store, command.app, await pauseApp(store, command.app, by), `${command.app} is paused`);
@@ -44,7 +51,7 @@ async function execute(store: Store, command: Command | null, by: string): Promi
         rateSentence(command),
       );
     case 'cancel':
-      return cancel(store, command.notificationId, by);
+      return cancel(context, command.notificationId, by);
     case 'restoreDevices': {
       const restored = await restoreDevices(store, command.tokenIds);
       return {
@@ -73,10 +80,19 @@ function rateSentence({ app, perSecond }: { app: string; perSecond: number | nul
     : `${app} sends at most ${perSecond} pushes per second`;
 }
 
-async function cancel(store: Store, notificationId: string, by: string): Promise<CommandResult> {
+async function cancel(context: ProducerContext, notificationId: string, by: string): Promise<CommandResult> {
+  const { store, config, rules } = context;
   const dispatch = await readLastDispatch(store, notificationId);
-  if (dispatch === null)
-    return { succeeded: false, result: `notification ${notificationId} was never claimed` };
+  if (dispatch === null) {
+    const cancelled = await cancelUnclaimed(store, notificationId, by, {
+      app: rules.defaultApp,
+      zone: backendZone(context),
+      lifetimeMs: defaultLifetimeMs(config.PUSHFLEET_MAX_AGE),
+    });
+    return cancelled
+      ? { succeeded: true, result: `notification ${notificationId} is cancelled; nothing of it was sent` }
+      : { succeeded: false, result: `there is no unsent notification ${notificationId}` };
+  }
   if (await cancelDispatch(store, dispatch.dispatchId, by))
     return { succeeded: true, result: `notification ${notificationId} is being cancelled` };
   return { succeeded: false, result: `notification ${notificationId} is ${dispatch.state} already` };

@@ -1,4 +1,5 @@
 import type { Environment } from '@pushfleet/shared/platform/config';
+import { keepMemoryFlat } from '@pushfleet/shared/platform/flat-memory';
 import type { Command } from 'commander';
 import { toolEnvironment } from '../environment.ts';
 
@@ -42,6 +43,7 @@ function addProcess(
     .description(`${summary}. Runs in the foreground, logs on stdout, stops on SIGTERM.`)
     .addHelpText('after', `\nExample:\n  ${example}`)
     .action(async () => {
+      keepMemoryFlat();
       const run = await load();
       // What did not end in time is left behind: the drain is over.
       process.exit(await run(toolEnvironment()));

@@ -1,6 +1,8 @@
 import { CANCELLED, type EXPIRED, tally, WAITING } from '../domain/outcomes.ts';
+import { dueInstant, utcDateTime } from '../domain/wall-time.ts';
 import { idText, idValue } from './backend-schema.ts';
 import { columnNames, unsentCondition } from './column-names.ts';
+import { readNotificationRows } from './notification-rows.ts';
 import type { Store } from './store.ts';
 
 /**
@@ -8,6 +10,7 @@ import type { Store } from './store.ts';
  * worker still tells of them (accepted after all) wins.
  */
 const SETTLE_CHUNK = 500;
+const DUPLICATE_KEY = 1062;
 
 /**
  * Ends the waiting recipients of a dispatch.
@@ -81,6 +84,44 @@ export async function cancelDispatch(
     [`cancelled by ${by}`.slice(0, 1_000), dispatchId],
   );
   return matched === 1;
+}
+
+/**
+ * Cancels a row that nobody has claimed yet, by claiming it as cancelled: the query for due rows then passes
+ * it by. A new due time arms it again.
+ *
+ * @param lifetimeMs from its due time to its deadline
+ * @returns false when there is no such unsent row, or somebody claimed it meanwhile
+ */
+export async function cancelUnclaimed(
+  store: Store,
+  notificationId: string,
+  by: string,
+  { app, zone, lifetimeMs }: { readonly app: string; readonly zone: string; readonly lifetimeMs: number },
+): Promise<boolean> {
+  const { database, tables, backend } = store;
+  const [row] = await readNotificationRows(store, [notificationId]);
+  const dueAt = row === undefined || !row.unsent ? null : dueInstant(row.due, zone);
+  if (row === undefined || dueAt === null) return false;
+  try {
+    await database.change(
+      `INSERT INTO ${tables.dispatch}
+         (notification_id, app, state, nonce, due_wall, due_at, deadline, claimed_at, finished_at, error)
+       VALUES (?, ?, 'cancelled', '', ?, ?, ?, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), ?)`,
+      [
+        idValue(backend.notificationId, row.id),
+        app,
+        row.due,
+        utcDateTime(dueAt),
+        utcDateTime(dueAt + lifetimeMs),
+        `cancelled by ${by}`.slice(0, 1_000),
+      ],
+    );
+    return true;
+  } catch (error) {
+    if ((error as { errno?: number }).errno === DUPLICATE_KEY) return false;
+    throw error;
+  }
 }
 
 /** Cancelled dispatches that still have batches to end. */
