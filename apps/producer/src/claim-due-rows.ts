@@ -28,19 +28,23 @@ type FoundRow = DueRow & { readonly round?: number };
 export class DueRowClaimer {
   readonly #context: ProducerContext;
   readonly #onClaimed: () => void;
-  #lastLookAt = Date.now();
+  readonly #now: () => number;
+  #lastLookAt: number;
   #lastWholeLookAt = 0;
   /** More rows are due than one look takes. */
   #isFlooded = false;
 
-  constructor(context: ProducerContext, onClaimed: () => void) {
+  /** @param now milliseconds since 1970 */
+  constructor(context: ProducerContext, onClaimed: () => void, now: () => number = Date.now) {
     this.#context = context;
     this.#onClaimed = onClaimed;
+    this.#now = now;
+    this.#lastLookAt = now();
   }
 
   /** One look, from the oldest due row on. @returns true when there is more to claim at once */
   async look(): Promise<boolean> {
-    const now = Date.now();
+    const now = this.#now();
     const { config, store } = this.#context;
     const zone = backendZone(this.#context);
     const whole = dueWindow(now, zone, config.PUSHFLEET_MAX_AGE, this.#lastLookAt);
@@ -63,7 +67,7 @@ export class DueRowClaimer {
   /** During a flood: claims the newest due rows beside it, so that an alert does not wait for a campaign. */
   async lookAtFresh(): Promise<void> {
     if (!this.#isFlooded) return;
-    const now = Date.now();
+    const now = this.#now();
     const zone = backendZone(this.#context);
     const window = hotWindow(
       dueWindow(now, zone, this.#context.config.PUSHFLEET_MAX_AGE, this.#lastLookAt),
