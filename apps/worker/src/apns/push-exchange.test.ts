@@ -36,6 +36,15 @@ test('a stream that never got an id was never sent', () => {
   expect(answers).toEqual([{ answered: false, sent: 'no', detail: 'the connection was lost' }]);
 });
 
+test('a body that Node tells before the response belongs to the answer', () => {
+  const { stream, answers } = watch();
+  stream.emit('data', '{"reason":"Unregistered"}');
+  stream.emit('response', { ':status': 410 });
+  stream.emit('end');
+  stream.emit('close');
+  expect(answers).toMatchObject([{ answered: true, status: 410, reason: 'Unregistered' }]);
+});
+
 test('a refusal that was cut off in the middle is no answer', () => {
   const { stream, answers } = watch();
   stream.emit('response', { ':status': 410 });

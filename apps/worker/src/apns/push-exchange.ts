@@ -48,14 +48,14 @@ export function watchExchange(
   stream.on('response', (headers: IncomingHttpHeaders & { ':status'?: number }) => {
     heard();
     status = headers[':status'] ?? 0;
-    if (status === 200) return;
     retryAfter = headers['retry-after'];
-    stream.on('data', (chunk) => {
-      body += chunk;
-    });
-    stream.on('end', () => {
-      complete = stream.rstCode === constants.NGHTTP2_NO_ERROR;
-    });
+  });
+  // From the start on: where one packet brings both, Node tells the body before the response.
+  stream.on('data', (chunk) => {
+    body += chunk;
+  });
+  stream.on('end', () => {
+    complete = stream.rstCode === constants.NGHTTP2_NO_ERROR;
   });
   // The only event that every stream has, however it ends.
   stream.on('close', () => {
