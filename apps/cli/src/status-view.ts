@@ -3,8 +3,7 @@ import type { NotificationState, NotificationStatus } from '@pushfleet/shared/st
 import Table from 'cli-table3';
 import { colors, plural } from './output.ts';
 import { progressBar, settledPercent } from './progress-bar.ts';
-
-const NO_LINES = { style: { head: [], border: [] }, chars: plainChars() };
+import { NO_LINES } from './table-style.ts';
 
 /** One notification, for reading. */
 export function notificationView(status: NotificationStatus): string {

@@ -8,6 +8,7 @@ import { askProducer } from '../ask-producer.ts';
 import { CommandFailure } from '../failure.ts';
 import { givenList } from '../given-list.ts';
 import { print, printJson } from '../output.ts';
+import { NO_LINES } from '../table-style.ts';
 import { type Tool, withTool } from '../tool.ts';
 
 /** Most ids in one command's row. */
@@ -58,7 +59,7 @@ async function list({ store }: Tool, limit: number, json: boolean): Promise<void
   const { default: Table } = await import('cli-table3');
   const table = new Table({
     head: ['token row', 'app', 'reason', "APNs' time", 'switched off'],
-    style: { head: [] },
+    ...NO_LINES,
   });
   for (const d of devices)
     table.push([d.tokenId, d.app, d.reason, d.apnsTimestamp ?? '–', d.retiredAt ?? '–']);
