@@ -115,25 +115,3 @@ function paintState(state: NotificationState): string {
   if (state === 'invalid' || state === 'expired') return colors.red(state);
   return state === 'held' || state === 'cancelled' ? colors.yellow(state) : colors.cyan(state);
 }
-
-function plainChars() {
-  const none = Object.fromEntries(
-    [
-      'top',
-      'top-mid',
-      'top-left',
-      'top-right',
-      'bottom',
-      'bottom-mid',
-      'bottom-left',
-      'bottom-right',
-      'left',
-      'left-mid',
-      'mid',
-      'mid-mid',
-      'right',
-      'right-mid',
-    ].map((name) => [name, '']),
-  );
-  return { ...none, middle: ' ' };
-}
