@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 const SIZES = [10_000, 1_000_000, 10_000_000];
 const LONGEST_MS = 90 * 60_000;
 const BINARY = fileURLToPath(new URL('../apps/cli/bin/pushfleet.js', import.meta.url));
-const SCHEMA = fileURLToPath(new URL('../tests/harness/doctrine.sql', import.meta.url));
+const SCHEMA = fileURLToPath(new URL('../apps/cli/sql/doctrine.sql', import.meta.url));
 const ROWS_PER_INSERT = 20_000;
 
 /** @returns {Promise<number>} exit code */
@@ -108,7 +108,6 @@ async function startServers(directory, stops) {
   stops.push(() => mysql.end());
   await mysql.query('CREATE DATABASE bench CHARACTER SET utf8mb4; USE bench');
   await mysql.query(readFileSync(SCHEMA, 'utf8'));
-  await mysql.query('CREATE INDEX due ON notification (sent, notificationdate)');
 
   writeFileSync(join(directory, 'key.p8'), makeSigningKey().privateKeyPem, { mode: 0o600 });
   const caFile = join(directory, 'ca.pem');

@@ -43,6 +43,8 @@ export async function startFleet(
   options: {
     readonly simulator?: SimulatorOptions;
     readonly schema?: string;
+    /** A statement that changes the backend's tables before anything looks at them. */
+    readonly prepare?: string;
     readonly environment?: Record<string, string>;
   } = {},
 ): Promise<Fleet> {
@@ -59,6 +61,7 @@ export async function startFleet(
     ...options.simulator,
   });
   const database = await createTestDatabase(options.schema);
+  if (options.prepare !== undefined) await database.query(options.prepare);
   const redisPrefix = `t${randomBytes(4).toString('hex')}`;
   writeFileSync(join(directory, 'ca.pem'), simulator.caPem);
   writeFileSync(join(directory, 'key.p8'), key.privateKeyPem, { mode: 0o600 });

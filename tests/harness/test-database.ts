@@ -12,7 +12,11 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-export async function createTestDatabase(schema = 'doctrine.sql'): Promise<TestDatabase> {
+/** The old application's tables, as the sample of `pushfleet up` has them. */
+const DOCTRINE = '../../apps/cli/sql/doctrine.sql';
+
+/** @param schema SQL file beside this one */
+export async function createTestDatabase(schema = DOCTRINE): Promise<TestDatabase> {
   const server = process.env.PUSHFLEET_TEST_MYSQL_URL;
   if (server === undefined)
     throw new Error('PUSHFLEET_TEST_MYSQL_URL is not set; run the tests with npm test');
@@ -22,8 +26,6 @@ export async function createTestDatabase(schema = 'doctrine.sql'): Promise<TestD
   await admin.query(`CREATE DATABASE ${name} CHARACTER SET utf8mb4`);
   await admin.changeUser({ database: name });
   await admin.query(readFileSync(fileURLToPath(new URL(schema, import.meta.url)), 'utf8'));
-  if (schema.startsWith('doctrine'))
-    await admin.query('CREATE INDEX due ON notification (sent, notificationdate)');
   url.pathname = `/${name}`;
   return {
     name,

@@ -47,7 +47,7 @@ test('the query for due rows walks the index on sent and due time, not the old r
     dueQuery(store, { from: utcNow(-86_400_000), to: utcNow(60_000) }, 400, 'oldest'),
   );
   const notification = plan.find(({ table }) => table === 'n')!;
-  expect([notification.type, notification.key]).toEqual(['range', 'due']);
+  expect([notification.type, notification.key]).toEqual(['range', 'IDX_NOTIFICATION_DUE']);
   expect(Number(notification.rows)).toBeLessThan(100);
   const dispatch = plan.find(({ table }) => table === 'd')!;
   expect(['ref', 'eq_ref']).toContain(dispatch.type);
@@ -69,7 +69,7 @@ test('a page of an audience reads each join table by its index from the cursor o
 });
 
 test('without the index on the due query the producer starts, says so, and prints the statement that mends it', async () => {
-  await fleet.database.query('DROP INDEX due ON notification');
+  await fleet.database.query('DROP INDEX IDX_NOTIFICATION_DUE ON notification');
   const producer = await fleet.startProducer();
   const statement = 'CREATE INDEX pushfleet_due ON `notification` (`sent`, `notificationdate`);';
   expect(producer.output()).toContain('"database.indexMissing"');

@@ -12,7 +12,7 @@ beforeAll(async () => {
   writeFileSync(mapping, JSON.stringify({ token: { registeredAt: 'registered_at' } }));
   fleet = await startFleet({
     environment: { PUSHFLEET_SCHEMA_FILE: mapping },
-    schema: 'doctrine-registered.sql',
+    prepare: 'ALTER TABLE token ADD registered_at DATETIME NULL',
   });
   await fleet.startProducer();
   await fleet.startWorker();

@@ -1,0 +1,13 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { LocalServer } from '@pushfleet/local-servers/local-server';
+import { startRedis } from '@pushfleet/local-servers/start-redis';
+import type { BatchResult } from '@pushfleet/shared/domain/batch-job';
+import { createLog } from '@pushfleet/shared/platform/log';
+import { parseRedisUrl } from '@pushfleet/shared/platform/redis-url';
+import { addResults, openQueue } from '@pushfleet/shared/queue/lane-queue';
+import { connectRedis, type RedisClient } from '@pushfleet/shared/queue/redis-connection';
+import { consumeResults } from '@pushfleet/shared/queue/results-consumer';
+import { until } from '../harness/worker-fleet.ts';
