@@ -10,7 +10,7 @@ export interface ResultsConsumerOptions {
   readonly redis: RedisClient;
   readonly prefix: string;
   readonly app: string;
-  /** Records results; when it throws, all of them are kept and told again. */
+  /** Records results; when it throws, nothing of them is recorded: they are told again, one by one. */
   readonly record: (results: readonly BatchResult[]) => Promise<void>;
   readonly log: Log;
 }
@@ -19,6 +19,9 @@ export interface ResultsConsumerOptions {
 const GROUP_SIZE = 100;
 const GATHER_MS = 10;
 const REST_AFTER_FAILURE_MS = 1_000;
+const SAME_FAILURE_MS = 10_000;
+/** So many in a row that cannot be recorded alone either: it is not the results that are at fault. */
+const FAILURES_IN_A_ROW = 3;
 
 /**
  * Takes results off their queue in groups. A result leaves Redis only after it is recorded; one that cannot
@@ -59,19 +62,26 @@ export function consumeResults({ redis, prefix, app, record, log }: ResultsConsu
       worker.resume();
     }, REST_AFTER_FAILURE_MS).unref();
   };
+  let inARow = 0;
   let failures = 0;
+  let toldAt = Number.NEGATIVE_INFINITY;
   worker.on('failed', (job, error) => {
-    if (failures++ === 0)
+    failures++;
+    if (performance.now() - toldAt > SAME_FAILURE_MS) {
+      toldAt = performance.now();
       log.warn(
-        { event: 'result.notRecorded', jobId: job?.id, app, err: error },
+        { event: 'result.notRecorded', jobId: job?.id, app, failures, err: error },
         'results cannot be recorded; they are kept',
       );
-    rest();
+      failures = 0;
+    }
+    // One bad result among good ones must not make these wait.
+    if (++inARow >= FAILURES_IN_A_ROW) rest();
   });
   worker.on('completed', () => {
-    if (failures > 0)
-      log.info({ event: 'result.recordedAgain', app, failures }, 'results are recorded again');
-    failures = 0;
+    if (inARow >= FAILURES_IN_A_ROW)
+      log.info({ event: 'result.recordedAgain', app }, 'results are recorded again');
+    inARow = 0;
   });
   // A command that Redis refuses (full, read-only) would be repeated at once and for ever.
   worker.on('error', rest);
@@ -91,10 +101,19 @@ export function consumeResults({ redis, prefix, app, record, log }: ResultsConsu
   };
 }
 
-/** Gathers what comes within some milliseconds into groups, one under way at a time. */
+interface Waiting {
+  readonly result: BatchResult;
+  done(): void;
+  failed(error: unknown): void;
+}
+
+/**
+ * Gathers what comes within some milliseconds into groups, one under way at a time. Of a group that cannot
+ * be recorded each result is tried alone: one that MySQL takes amiss must not hold up all others for ever.
+ */
 class Gatherer {
   readonly #record: ResultsConsumerOptions['record'];
-  #waiting: { result: BatchResult; done: () => void; failed: (error: unknown) => void }[] = [];
+  #waiting: Waiting[] = [];
   #running: Promise<void> | null = null;
 
   constructor(record: ResultsConsumerOptions['record']) {
@@ -120,9 +139,30 @@ class Gatherer {
         await this.#record(group.map(({ result }) => result));
         for (const { done } of group) done();
       } catch (error) {
-        for (const { failed } of group) failed(error);
+        if (group.length === 1) group[0]!.failed(error);
+        else await this.#recordOneByOne(group);
       }
     }
     this.#running = null;
+  }
+
+  async #recordOneByOne(group: readonly Waiting[]): Promise<void> {
+    let failures = 0;
+    let last: unknown;
+    for (const { result, done, failed } of group) {
+      if (failures >= FAILURES_IN_A_ROW) {
+        failed(last);
+        continue;
+      }
+      try {
+        await this.#record([result]);
+        failures = 0;
+        done();
+      } catch (error) {
+        failures++;
+        last = error;
+        failed(error);
+      }
+    }
   }
 }
