@@ -39,6 +39,25 @@ test('Redis refuses to write for two seconds: sending stops, then goes on, and n
   expect(fleet.apns.acceptedCount()).toBe(400);
 }, 40_000);
 
+test('Redis forbids our scripts for a while: an idle worker asks about once a second, then goes on', async () => {
+  fleet = await startWorkerFleet({ ownRedis: true });
+  await fleet.redis.acl('SETUSER', 'default', '-evalsha');
+  await until(
+    () => fleet.workers[0]!.gate.causes,
+    (causes) => causes.includes('redis'),
+  );
+  await fleet.redis.config('RESETSTAT');
+  await sleep(1_000);
+  const refused = /total_error_replies:(\d+)/.exec(await fleet.redis.info('stats'))![1];
+  expect(Number(refused)).toBeLessThan(30);
+  await fleet.redis.acl('SETUSER', 'default', '+@all');
+  const batch = await fleet.add({ deviceTokens: deviceTokens(3) });
+  await until(
+    () => fleet.told(batch),
+    (seen) => seen?.ended === true,
+  );
+}, 30_000);
+
 test('Redis is killed and away for four seconds: the fleet goes on, everybody gets it, hardly anybody twice', async () => {
   fleet = await startWorkerFleet({ ownRedis: true, workers: 2, simulator: SLOW });
   const recipients = deviceTokens(900);

@@ -33,14 +33,13 @@ export interface LaneWorkerOptions {
   readonly maxJobs: number;
   readonly maxRecipients: number;
   readonly process: (job: LaneJob, hold: RunHold) => Promise<JobEnd>;
-  /** Redis refuses to write (full, read-only, too few replicas). */
+  /** Redis refuses commands (full, read-only, too few replicas, forbidden). */
   readonly onRedisRefuses: (error: Error) => void;
   readonly log: Log;
 }
 
 /** How soon a job comes back that was taken while another run of it is still ending here. */
 const SECOND_START_MS = 500;
-const REFUSALS = /\b(OOM|READONLY|NOREPLICAS|MISCONF|CLUSTERDOWN|MASTERDOWN|LOADING)\b/;
 const SAME_ERROR_MS = 10_000;
 const DEAF_MS = 60_000;
 
@@ -189,7 +188,8 @@ export class LaneWorker {
 
   #onError(error: Error): void {
     this.#finishing.clear(); // one of them may be it; a stop waits for them only out of courtesy
-    if (REFUSALS.test(error.message)) this.options.onRedisRefuses(error);
+    // Any answer of Redis that is an error: BullMQ would ask again at once, thousands of times a second.
+    if (error.name === 'ReplyError') this.options.onRedisRefuses(error);
     const kind = error.message.replace(/\S*\d\S*/g, '').slice(0, 80);
     const now = performance.now();
     if (now - (this.#toldAt.get(kind) ?? Number.NEGATIVE_INFINITY) < SAME_ERROR_MS) return;

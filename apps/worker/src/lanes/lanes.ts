@@ -92,7 +92,7 @@ export class Lanes {
   #onRedisRefuses(error: Error): void {
     const { gate, log } = this.options;
     if (!gate.causes.includes('redis'))
-      log.error({ event: 'redis.refuses', err: error }, 'Redis refuses to write; trying again each second');
+      log.error({ event: 'redis.refuses', err: error }, 'Redis refuses commands; trying again each second');
     gate.close('redis');
     clearTimeout(this.#redisTimer);
     this.#redisTimer = setTimeout(() => gate.withdraw('redis'), REDIS_PAUSE_MS);
