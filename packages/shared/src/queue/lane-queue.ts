@@ -56,13 +56,20 @@ export async function addBatches(queue: Queue<BatchJob>, jobs: readonly BatchJob
   );
 }
 
-/** Makes room for another generation of batches that were added before. */
+/**
+ * Makes room for another generation of batches that were added before. A job of the generation before goes:
+ * its worker died before it could end it, or it failed without a worker being asked. It would run beside the
+ * new one, or be retried by a person. One that a worker holds at this moment stays, and ends by itself.
+ */
 export async function forgetAdded(
   queue: Queue<BatchJob>,
-  batches: readonly { dispatch: number; seq: number }[],
+  batches: readonly { readonly dispatch: number; readonly seq: number; readonly generation: number }[],
 ): Promise<void> {
   await Promise.all(
-    batches.map(({ dispatch, seq }) => queue.removeDeduplicationKey(batchKey(dispatch, seq))),
+    batches.flatMap(({ dispatch, seq, generation }) => [
+      queue.remove(batchJobId(dispatch, seq, generation - 1)),
+      queue.removeDeduplicationKey(batchKey(dispatch, seq)),
+    ]),
   );
 }
 
