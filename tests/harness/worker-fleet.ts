@@ -61,7 +61,7 @@ export interface WorkerFleet {
   /** The settings that a worker process of this fleet needs. */
   readonly environment: Record<string, string>;
   /** `apnsUrl`: another address than the simulator's. */
-  startWorker(apnsUrl?: string): RunningWorker;
+  startWorker(apnsUrl?: string, policy?: { readonly maxAttempts: number }): RunningWorker;
   setControl(change: Partial<ControlCopy> | null): Promise<void>;
   add(batch: BatchOptions): Promise<BatchJob>;
   /** Jobs of a lane by state; `all` of them. */
@@ -160,7 +160,7 @@ export async function startWorkerFleet(options: FleetOptions = {}): Promise<Work
     queues,
     workers,
     environment,
-    startWorker(apnsUrl) {
+    startWorker(apnsUrl, policy) {
       const adding = connect('adding');
       const config = loadWorkerConfig({
         ...environment,
@@ -180,7 +180,7 @@ export async function startWorkerFleet(options: FleetOptions = {}): Promise<Work
         governor,
         maxInFlight: config.PUSHFLEET_MAX_IN_FLIGHT,
         policy: {
-          maxAttempts: options.maxAttempts ?? 8,
+          maxAttempts: policy?.maxAttempts ?? options.maxAttempts ?? 8,
           delaysMs: options.retryDelaysMs ?? [1_000, 5_000, 30_000],
         },
         observer: { batchStarted() {}, answered() {}, settled() {}, resentUnanswered() {} },

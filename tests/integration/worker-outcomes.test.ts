@@ -129,6 +129,27 @@ test('who must wait for more than a minute leaves Redis: the batch is told as en
   );
 });
 
+test('a retry from Bull Board that is told to wait for long waits in Redis: for MySQL the batch is settled', async () => {
+  fleet = await startWorkerFleet({ maxAttempts: 1 });
+  const [slow] = deviceTokens(1);
+  fleet.apns.script(`device ${slow} answer 500 InternalServerError times 1 then accept`);
+  const batch = await fleet.add({ deviceTokens: [slow!] });
+  const [failed] = await until(
+    () => fleet.queues.bulk.getFailed(),
+    (jobs) => jobs.length === 1,
+  );
+  fleet.apns.script(`device ${slow} answer 503 ServiceUnavailable retry-after 300 times 1 then accept`);
+  await fleet.workers[0]!.stop(5_000);
+  await failed!.retry();
+  fleet.startWorker(undefined, { maxAttempts: 2 });
+  await until(
+    () => fleet.counts('bulk'),
+    ({ delayed }) => delayed === 1,
+  );
+  expect(fleet.apns.requestCount()).toBe(2);
+  expect(tally((await fleet.told(batch))!.progress.outcomes)).toMatchObject({ failed: 1 });
+});
+
 test('a batch past its deadline is told as expired and sent to nobody', async () => {
   fleet = await startWorkerFleet();
   const batch = await fleet.add({ deviceTokens: deviceTokens(3), deadlineInMs: -1 });

@@ -33,6 +33,7 @@ export class BatchRun {
   private constructor(
     private readonly batch: OpenBatch,
     private readonly progress: BatchProgress,
+    private readonly isRetry: boolean,
     run: JobRun,
     private readonly hold: RunHold,
     private readonly parts: SendingParts,
@@ -55,7 +56,7 @@ export class BatchRun {
     // A job that starts for the first time can have no checkpoint.
     const checkpoint = run.attemptsStarted > 1 ? await parts.readCheckpoint(run) : null;
     const { progress, reopened } = startProgress(batch, checkpoint, attemptsMade);
-    const one = new BatchRun(batch, progress, run, hold, parts);
+    const one = new BatchRun(batch, progress, attemptsMade > 0, run, hold, parts);
     // Or a worker that dies now would take the retry of a person for a job that ended.
     if (reopened > 0) one.#checkpoints.noteAnswer();
     return one.#toItsEnd();
@@ -72,7 +73,7 @@ export class BatchRun {
     if (stopped === 'expired') this.#settleWaiting(EXPIRED);
 
     const halted = hold.haltedBy;
-    const ending = endingOf(progress, batch.indexes, Date.now(), batch.job.deadline);
+    const ending = endingOf(progress, batch.indexes, Date.now(), batch.job.deadline, this.isRetry);
     const ended = ending.kind !== 'later';
     const toldNothing = !ended && encodeProgress(progress) === before;
     const owned = toldNothing ? halted !== 'lost' : await this.#saveAndPublish(ended);

@@ -17,17 +17,23 @@ export type RunEnding =
   | { readonly kind: 'later'; readonly until: number }
   | { readonly kind: 'parked' };
 
-/** @param indexes recipients of this job: of others it holds no device token */
+/**
+ * @param indexes recipients of this job: of others it holds no device token
+ * @param isRetry the job had failed before. The producer holds such a batch for settled and would not queue
+ *   it again, so it is never parked
+ */
 export function endingOf(
   progress: BatchProgress,
   indexes: readonly number[],
   now: number,
   deadline: number,
+  isRetry = false,
 ): RunEnding {
   const earliest = earliestNotBefore(progress);
   if (earliest !== null) {
     const until = Math.min(Math.max(earliest, now), deadline);
-    return until - now > LONGEST_WAIT_IN_REDIS_MS ? { kind: 'parked' } : { kind: 'later', until };
+    const leavesRedis = until - now > LONGEST_WAIT_IN_REDIS_MS && !isRetry;
+    return leavesRedis ? { kind: 'parked' } : { kind: 'later', until };
   }
   const failed = indexes.filter((index) => progress.outcomes[index] === FAILED);
   return failed.length === 0
