@@ -1,40 +1,23 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { pathToFileURL } from 'node:url';
 import { afterEach, expect, test } from '@jest/globals';
 import { startRedis } from '@pushfleet/local-servers/start-redis';
 import { isSettled } from '@pushfleet/shared/domain/outcomes';
 import { deviceTokens, startWorkerFleet, until, type WorkerFleet } from '../harness/worker-fleet.ts';
+import { killWorkerProcesses, startWorkerProcess } from '../harness/worker-process.ts';
 
 let fleet: WorkerFleet;
-const children: ChildProcess[] = [];
 
 afterEach(async () => {
-  for (const child of children.splice(0)) if (child.exitCode === null) child.kill('SIGKILL');
+  killWorkerProcesses();
   await fleet.close();
 });
 
-const MAIN = pathToFileURL(join(import.meta.dirname, '../../apps/worker/dist/main.js')).href;
-const SCRIPT = `
-  const { runWorker } = await import('${MAIN}');
-  process.exit(await runWorker(process.env).catch((error) => (console.error(error.message), 2)));
-`;
-
-/** A worker as a process of its own, as `pushfleet worker` runs it. */
-function startProcess(more: Record<string, string> = {}): { child: ChildProcess; output: () => string } {
-  const child = spawn(process.execPath, ['--input-type=module', '-e', SCRIPT], {
-    env: { PATH: process.env.PATH, ...fleet.environment, PUSHFLEET_LOG_LEVEL: 'info', ...more },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  children.push(child);
-  let output = '';
-  for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (chunk) => (output += chunk));
-  return { child, output: () => output };
-}
+const startProcess = (more: Record<string, string> = {}) =>
+  startWorkerProcess({ ...fleet.environment, ...more });
 
 test('SIGTERM in the middle of batches: they are handed back at once, nobody is missing, nobody gets it twice', async () => {
   fleet = await startWorkerFleet({
