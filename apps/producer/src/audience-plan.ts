@@ -43,8 +43,7 @@ export function sortMembers(
     else {
       const deviceToken = normalizeDeviceToken(stored);
       if (deviceToken === null) {
-        // The id makes it unique: a take-over or a second look must not count it again.
-        if (!take(`malformed ${tokenId}`)) continue;
+        if (!take(malformedKey(tokenId))) continue;
         malformed++;
         recipients.push({ tokenId, malformed: true });
       } else if (take(deviceToken)) recipients.push({ tokenId, malformed: false });
@@ -66,6 +65,11 @@ export function sortMembers(
       recipients: before.recipients + recipients.length,
     },
   };
+}
+
+/** Stands for a malformed device token: its row makes it unique, so that a second look does not count it again. */
+export function malformedKey(tokenId: string): string {
+  return `malformed ${tokenId}`;
 }
 
 /** Cuts recipients into batches of about equal size, at most `batchSize` each. */

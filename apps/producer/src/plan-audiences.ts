@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lane } from '@pushfleet/shared/domain/lanes';
 import { UrgentBudget } from '@pushfleet/shared/domain/urgent-budget';
 import {
@@ -33,6 +34,11 @@ const GRACE_MS = 5_000;
 /** A claim that is not frozen by then was left by a producer that died. */
 const UNFROZEN_MS = 3_000;
 const LEASES_EVERY_MS = 2_000;
+/** A look waits so long for one audience with groups; then that goes on beside it, so that nobody waits behind it. */
+const ALONE_MS = 100;
+const ALONE_AT_ONCE = 4;
+/** One whose planning failed is left alone for a while: what ails it may ail it for ever. */
+const FAILED_REST_MS = 5_000;
 
 /** Turns claims into batches in MySQL: hundreds of small ones in one statement, large ones page by page. */
 export class AudiencePlanner {
@@ -40,9 +46,14 @@ export class AudiencePlanner {
   readonly #budget: UrgentBudget;
   readonly #onPlanned: () => void;
   readonly #stopping = new AbortController();
-  #large: { readonly dispatchId: number; readonly done: Promise<void> } | null = null;
+  /** Plannings of audiences with groups that are under way, and among them at most one large one. */
+  readonly #alone = new Map<number, Promise<void>>();
+  #large: number | null = null;
+  /** Found to be large while another large one was under way: nobody counts them again and again. */
+  readonly #largeWaiting = new Set<number>();
   /** Dispatches that a look is planning: another look leaves them alone. */
   readonly #underWay = new Set<number>();
+  readonly #restUntil = new Map<number, number>();
   #leasesAt = 0;
 
   constructor(context: ProducerContext, onPlanned: () => void) {
@@ -67,28 +78,50 @@ export class AudiencePlanner {
   }
 
   async #plan(found: readonly Planning[]): Promise<boolean> {
-    const plannings = found.filter(({ dispatchId }) => !this.#underWay.has(dispatchId));
+    const plannings = found.filter(({ dispatchId }) => this.#isFree(dispatchId));
     for (const { dispatchId } of plannings) this.#underWay.add(dispatchId);
     try {
       await this.#withdrawUnfrozen(plannings);
       const ready = plannings.filter(
         ({ request, notificationId }) => request !== null && notificationId !== null,
       );
+      const lists = await readAudienceLists(
+        this.#context.store,
+        ready.map(({ notificationId }) => notificationId!),
+      );
+      const known = ready.filter(({ notificationId, ageMs }) => {
+        const { groupIds, directMembers } = lists.get(notificationId!)!;
+        return groupIds.length > 0 || directMembers > 0 || ageMs >= GRACE_MS;
+      });
+      const isSmall = ({ notificationId, batches }: Planning) => {
+        const { groupIds, directMembers } = lists.get(notificationId!)!;
+        const { PUSHFLEET_BATCH_SIZE: batchSize } = this.#context.config;
+        return groupIds.length === 0 && directMembers <= batchSize && batches === 0;
+      };
+      const small = known.filter(isSmall);
       let planned = 0;
-      for (let at = 0; at < ready.length; at += SMALL_GROUP)
-        planned += await this.#planGroup(ready.slice(at, at + SMALL_GROUP));
+      for (let at = 0; at < small.length; at += SMALL_GROUP)
+        planned += await this.#planSmall(small.slice(at, at + SMALL_GROUP), lists);
       if (planned > 0) this.#onPlanned();
+      for (const planning of known.filter((one) => !isSmall(one)))
+        if (await this.#planAlone(planning, lists.get(planning.notificationId!)!)) planned++;
       return planned > 0;
     } finally {
       for (const { dispatchId } of plannings)
-        if (dispatchId !== this.#large?.dispatchId) this.#underWay.delete(dispatchId);
+        if (!this.#alone.has(dispatchId)) this.#underWay.delete(dispatchId);
     }
+  }
+
+  #isFree(dispatchId: number): boolean {
+    if (this.#underWay.has(dispatchId)) return false;
+    if (this.#large !== null && this.#largeWaiting.has(dispatchId)) return false;
+    return (this.#restUntil.get(dispatchId) ?? 0) <= Date.now();
   }
 
   /** Stops between two pages; another producer goes on from there at once. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    await this.#large?.done;
+    await Promise.all(this.#alone.values());
   }
 
   async #keepLeases(): Promise<void> {
@@ -112,23 +145,6 @@ export class AudiencePlanner {
     );
   }
 
-  async #planGroup(plannings: readonly Planning[]): Promise<number> {
-    const lists = await readAudienceLists(
-      this.#context.store,
-      plannings.map(({ notificationId }) => notificationId!),
-    );
-    const small: Planning[] = [];
-    let planned = 0;
-    for (const planning of plannings) {
-      const { groupIds, directMembers } = lists.get(planning.notificationId!)!;
-      if (groupIds.length === 0 && directMembers === 0 && planning.ageMs < GRACE_MS) continue;
-      const isSmall = groupIds.length === 0 && directMembers <= this.#context.config.PUSHFLEET_BATCH_SIZE;
-      if (isSmall && planning.batches === 0) small.push(planning);
-      else if (await this.#planAlone(planning, lists.get(planning.notificationId!)!)) planned++;
-    }
-    return planned + (await this.#planSmall(small, lists));
-  }
-
   async #planSmall(
     plannings: readonly Planning[],
     lists: ReadonlyMap<string, AudienceLists>,
@@ -146,13 +162,36 @@ export class AudiencePlanner {
             p.ageMs > GRACE_MS ||
             isSameLists(lists.get(p.notificationId!)!, listsNow.get(p.notificationId!)!),
         )
-        .map((planning) => ({
-          planning,
-          page: this.#smallPage(planning, members.get(planning.notificationId!)!, lists),
-        }));
-      planned += (await saveSmallPlans(store, plans)).length;
+        .flatMap((planning) => {
+          try {
+            return [
+              { planning, page: this.#smallPage(planning, members.get(planning.notificationId!)!, lists) },
+            ];
+          } catch (error) {
+            this.#tellFailed(planning, error);
+            return [];
+          }
+        });
+      planned += await this.#saveSmall(plans);
     }
     return planned;
+  }
+
+  /** One plan that MySQL refuses does not keep the others of its group from being saved. */
+  async #saveSmall(plans: Parameters<typeof saveSmallPlans>[1]): Promise<number> {
+    try {
+      return (await saveSmallPlans(this.#context.store, plans)).length;
+    } catch (error) {
+      if (!isRefusedValue(error)) throw error;
+      const [first, ...others] = plans;
+      if (others.length === 0) {
+        this.#tellFailed(first!.planning, error);
+        return 0;
+      }
+      let saved = 0;
+      for (const plan of plans) saved += await this.#saveSmall([plan]);
+      return saved;
+    }
   }
 
   #smallPage(
@@ -181,42 +220,64 @@ export class AudiencePlanner {
     };
   }
 
-  /** Plans one audience with groups, or a large one. A large one runs beside the small ones, one at a time. */
+  /**
+   * Plans one audience with groups, or a large one. Waits a moment for it; what takes longer goes on beside
+   * the small ones, a large one with no other large one beside it.
+   *
+   * @returns true when it is planned now
+   */
   async #planAlone(planning: Planning, lists: AudienceLists): Promise<boolean> {
-    const { store, log } = this.#context;
-    const memberships = lists.directMembers + (await countGroupMembers(store, lists.groupIds));
-    const isLarge = memberships >= LARGE;
-    if (isLarge && this.#large !== null) return false;
-    const lane = this.#budget.laneFor(memberships, planning.dueAt, planning.lane as Lane | null);
-    const work = planLargeAudience(this.#context, planning, lists, {
-      memberships,
-      lane,
-      signal: this.#stopping.signal,
-    });
-    if (!isLarge) {
-      await work.catch(ignoreLost);
-      return true;
+    const { store } = this.#context;
+    const { dispatchId } = planning;
+    if (this.#alone.size >= ALONE_AT_ONCE) return false;
+    const isLarge = lists.directMembers + (await countGroupMembers(store, lists.groupIds, LARGE)) >= LARGE;
+    // Another look may have started some meanwhile.
+    if (this.#alone.size >= ALONE_AT_ONCE) return false;
+    if (isLarge && this.#large !== null) {
+      this.#largeWaiting.add(dispatchId);
+      return false;
     }
-    const done = work
-      .catch(ignoreLost)
-      .catch((error: unknown) => {
-        log.warn(
-          { event: 'planning.failed', dispatchId: planning.dispatchId, err: error },
-          'planning broke off; it goes on from its cursor',
-        );
-      })
+    if (isLarge) this.#large = dispatchId;
+    const done = this.#planPages(planning, lists)
+      .catch((error: unknown) => this.#tellFailed(planning, error))
       .then(() => {
-        this.#large = null;
-        this.#underWay.delete(planning.dispatchId);
+        this.#alone.delete(dispatchId);
+        this.#underWay.delete(dispatchId);
+        if (this.#large === dispatchId) {
+          this.#large = null;
+          this.#largeWaiting.clear();
+        }
         this.#onPlanned();
       });
-    this.#large = { dispatchId: planning.dispatchId, done };
-    return false;
+    this.#alone.set(dispatchId, done);
+    await Promise.race([done, sleep(ALONE_MS, undefined, { ref: false })]);
+    return !this.#alone.has(dispatchId);
+  }
+
+  async #planPages(planning: Planning, lists: AudienceLists): Promise<void> {
+    const memberships = lists.directMembers + (await countGroupMembers(this.#context.store, lists.groupIds));
+    await planLargeAudience(this.#context, planning, lists, {
+      memberships,
+      lane: this.#budget.laneFor(memberships, planning.dueAt, planning.lane as Lane | null),
+      signal: this.#stopping.signal,
+    });
+  }
+
+  /** Others are not held up by it; it goes on from its cursor later. */
+  #tellFailed({ dispatchId }: Planning, error: unknown): void {
+    if (error instanceof PlanningLostError) return;
+    for (const [id, until] of this.#restUntil) if (until <= Date.now()) this.#restUntil.delete(id);
+    this.#restUntil.set(dispatchId, Date.now() + FAILED_REST_MS);
+    this.#context.log.warn(
+      { event: 'planning.failed', dispatchId, err: error },
+      'planning broke off; it goes on from its cursor',
+    );
   }
 }
 
-function ignoreLost(error: unknown): void {
-  if (!(error instanceof PlanningLostError)) throw error;
+/** Data too long, out of range, not of the column's type, duplicate: the values are at fault, not the server. */
+function isRefusedValue(error: unknown): boolean {
+  return [1062, 1264, 1366, 1406].includes((error as { errno?: number }).errno ?? 0);
 }
 
 function isSameLists(a: AudienceLists, b: AudienceLists): boolean {

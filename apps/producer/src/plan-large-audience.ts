@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { normalizeDeviceToken } from '@pushfleet/shared/domain/device-token';
 import { DeviceTokenSet, EXACT_CAPACITY, RepeatFinder } from '@pushfleet/shared/domain/device-token-set';
 import type { Lane } from '@pushfleet/shared/domain/lanes';
-import { decodeRecipients } from '@pushfleet/shared/domain/recipient-list';
+import { decodeRecipients, idRange } from '@pushfleet/shared/domain/recipient-list';
 import {
   type AudienceBranches,
   type AudienceLists,
@@ -12,9 +12,14 @@ import {
   readAudiencePage,
   readTokensById,
 } from '@pushfleet/shared/store/audience';
-import { type Planning, readPlannedRecipients, savePlannedPage } from '@pushfleet/shared/store/plans';
+import {
+  type Planning,
+  readPlannedRecipients,
+  readRecipientsBetween,
+  savePlannedPage,
+} from '@pushfleet/shared/store/plans';
 import { appFilterOf } from './app-filter.ts';
-import { sortMembers, toBatches } from './audience-plan.ts';
+import { malformedKey, sortMembers, toBatches } from './audience-plan.ts';
 import type { ProducerContext } from './producer-context.ts';
 
 const PAGE_SIZE = 5_000;
@@ -41,11 +46,11 @@ export async function planLargeAudience(
   lists: AudienceLists,
   plan: LargePlan,
 ): Promise<void> {
-  const uniqueness = await findRepeats(context, planning, lists, plan);
-  if (planning.batches > 0) await takeWhatIsPlanned(context, planning, uniqueness.take);
-  const scan = new AudienceScan(context, planning, plan, uniqueness.take);
-  const start = parseCursor(planning.cursor, lists);
-  await scan.run(lists, start);
+  const taken = await findRepeats(context, planning, lists, plan);
+  if (planning.batches > 0) await takeWhatIsPlanned(context, planning, taken.take);
+  const scan = new AudienceScan(context, planning, plan, taken);
+  const { start, isAgain } = parseCursor(planning.cursor, lists);
+  await scan.run(lists, start, isAgain);
   await scan.untilListsRest(lists);
   if (!plan.signal.aborted) await scan.finish();
 }
@@ -54,28 +59,29 @@ class AudienceScan {
   readonly #context: ProducerContext;
   readonly #planning: Planning;
   readonly #plan: LargePlan;
-  readonly #take: (deviceToken: string) => boolean;
+  readonly #taken: TakenDeviceTokens;
   #counts: Planning['counts'];
   #nextSeq: number;
   #cursor = '';
 
-  constructor(
-    context: ProducerContext,
-    planning: Planning,
-    plan: LargePlan,
-    take: (deviceToken: string) => boolean,
-  ) {
+  constructor(context: ProducerContext, planning: Planning, plan: LargePlan, taken: TakenDeviceTokens) {
     this.#context = context;
     this.#planning = planning;
     this.#plan = plan;
-    this.#take = take;
+    this.#taken = taken;
     this.#nextSeq = planning.batches;
     this.#counts = planning.counts;
   }
 
-  /** Scans the audience from `start` on and writes batches of everybody who was not taken yet. */
-  async run(lists: AudienceLists, start: Cursor, countsLeftOut = true): Promise<void> {
+  /**
+   * Scans the audience from `start` on and writes batches of everybody who was not taken yet.
+   *
+   * @param isAgain it was scanned before, as a whole or in part: it finds its own recipients again
+   */
+  async run(lists: AudienceLists, start: Cursor, isAgain: boolean): Promise<void> {
     const { config, store } = this.#context;
+    const { dispatchId } = this.#planning;
+    const idKind = store.backend.tokenId.kind;
     this.#counts = {
       ...this.#counts,
       directMembers: lists.directMembers,
@@ -87,20 +93,15 @@ class AudienceScan {
       lists,
       start,
       this.#plan.signal,
-      async (members, cursor) => {
-        const sorted = sortMembers(members, this.#take, this.#counts);
+      async (page, cursor) => {
+        const members =
+          isAgain && !this.#taken.knowsAll ? await withoutPlanned(store, dispatchId, page) : page;
+        const sorted = sortMembers(members, this.#taken.take, this.#counts);
         const { recipients, malformed } = sorted.counts;
-        // Another look at the same audience finds its own recipients again: they are no duplicates.
-        this.#counts = countsLeftOut ? sorted.counts : { ...this.#counts, recipients, malformed };
-        const found = countsLeftOut ? sorted : { ...sorted, twins: [] };
-        const { dispatchId } = this.#planning;
-        const batches = toBatches(
-          dispatchId,
-          store.backend.tokenId.kind,
-          this.#nextSeq,
-          config.PUSHFLEET_BATCH_SIZE,
-          found,
-        );
+        // Its own recipients are no duplicates, and who was left out before is counted already.
+        this.#counts = isAgain ? { ...this.#counts, recipients, malformed } : sorted.counts;
+        const found = isAgain ? { ...sorted, twins: [] } : sorted;
+        const batches = toBatches(dispatchId, idKind, this.#nextSeq, config.PUSHFLEET_BATCH_SIZE, found);
         this.#cursor = cursorText(cursor, lists);
         await savePlannedPage(store, this.#planning, {
           batches,
@@ -122,7 +123,7 @@ class AudienceScan {
       const now = await readLists(this.#context, this.#planning);
       if (now.directMembers === seen.directMembers && now.groupIds.join() === seen.groupIds.join()) return;
       await sleep(100);
-      await this.run(now, { pass: 0, after: null }, false);
+      await this.run(now, { pass: 0, after: null }, true);
       seen = now;
     }
   }
@@ -150,24 +151,55 @@ class AudienceScan {
   }
 }
 
-/** How a device token is found to be in the audience already, in a fixed amount of memory. */
+/** Which device tokens the audience holds already, in a fixed amount of memory. */
+interface TakenDeviceTokens {
+  /** @returns false when it is in the audience already */
+  readonly take: (deviceToken: string) => boolean;
+  /** False: it knows only those that may come twice in one scan, and a second scan must look at ids too. */
+  readonly knowsAll: boolean;
+}
+
 async function findRepeats(
   context: ProducerContext,
   planning: Planning,
   lists: AudienceLists,
   { memberships, signal }: LargePlan,
-): Promise<{ take: (deviceToken: string) => boolean }> {
-  const set = new DeviceTokenSet();
-  if (memberships <= EXACT_CAPACITY) return { take: (deviceToken) => set.add(deviceToken) };
+): Promise<TakenDeviceTokens> {
+  if (memberships <= EXACT_CAPACITY) {
+    const all = new DeviceTokenSet(slotsFor(memberships));
+    return { take: (deviceToken) => all.add(deviceToken), knowsAll: true };
+  }
   // Too many for an exact set: a first scan finds the few that may stand there twice, only they are kept.
+  const repeated = new DeviceTokenSet();
   const finder = new RepeatFinder();
   await forEachPage(context, planning, lists, { pass: 0, after: null }, signal, async (members) => {
-    for (const { deviceToken: stored, active, ofApp } of members) {
-      const deviceToken = active && ofApp ? normalizeDeviceToken(stored) : null;
-      if (deviceToken !== null && finder.seenBefore(deviceToken)) set.add(deviceToken);
+    for (const { tokenId, deviceToken: stored, active, ofApp } of members) {
+      if (!active || !ofApp) continue;
+      const key = normalizeDeviceToken(stored) ?? malformedKey(tokenId);
+      if (finder.seenBefore(key)) repeated.add(key);
     }
   });
-  return { take: (deviceToken) => set.take(deviceToken) };
+  return { take: (deviceToken) => repeated.take(deviceToken), knowsAll: false };
+}
+
+/** Room for so many in a set that is filled to seven tenths; an audience that grows makes the set grow. */
+function slotsFor(memberships: number): number {
+  return 2 ** Math.max(10, Math.ceil(Math.log2(memberships / 0.7 + 1)));
+}
+
+/** Members that stand in no batch of the dispatch yet. */
+async function withoutPlanned(
+  store: ProducerContext['store'],
+  dispatchId: number,
+  members: readonly AudienceMember[],
+): Promise<AudienceMember[]> {
+  if (members.length === 0) return [];
+  const ids = members.map(({ tokenId }) => tokenId);
+  const { first, last } = idRange(store.backend.tokenId.kind, ids);
+  const planned = new Set<string>();
+  for (const list of await readRecipientsBetween(store, dispatchId, first, last))
+    for (const id of decodeRecipients(list)) planned.add(id);
+  return members.filter(({ tokenId }) => !planned.has(tokenId));
 }
 
 /** After a take-over: marks everybody as taken who stands in a batch. */
@@ -182,7 +214,7 @@ async function takeWhatIsPlanned(
       const rows = await readTokensById(store, ids);
       for (const id of ids) {
         const deviceToken = normalizeDeviceToken(rows.get(id)?.deviceToken ?? null);
-        take(deviceToken ?? `malformed ${id}`);
+        take(deviceToken ?? malformedKey(id));
       }
     }
   }
@@ -226,11 +258,14 @@ function passesOf(
   return [{ directOf: notificationId, groupIds: first?.groupIds ?? [] }, ...others];
 }
 
-/** The stored cursor, as long as the groups are those that it was made for; else the start. */
-function parseCursor(text: string | null, lists: AudienceLists): Cursor {
-  if (text === null || text === '') return { pass: 0, after: null };
+/** The stored cursor, as long as the groups are those that it was made for; else the start, once more. */
+function parseCursor(text: string | null, lists: AudienceLists): { start: Cursor; isAgain: boolean } {
+  const start = { pass: 0, after: null };
+  if (text === null || text === '') return { start, isAgain: false };
   const { pass, after, groups } = JSON.parse(text) as Cursor & { groups: string };
-  return groups === groupsDigest(lists) ? { pass, after } : { pass: 0, after: null };
+  return groups === groupsDigest(lists)
+    ? { start: { pass, after }, isAgain: false }
+    : { start, isAgain: true };
 }
 
 function cursorText({ pass, after }: Cursor, lists: AudienceLists): string {

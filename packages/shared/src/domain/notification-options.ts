@@ -1,5 +1,8 @@
 import { z } from 'zod';
 
+/** The end of the year 9999, in UNIX seconds: what lies after it is mostly meant in milliseconds. */
+const LAST_EXPIRY = 253_402_300_799;
+
 /**
  * What a notification may say beside its message: from mapped columns, or as JSON in
  * `pushfleet_request.options`, written by the library and by SQL alike.
@@ -16,7 +19,12 @@ export const notificationOptionsSchema = z.strictObject({
   app: z.string().optional(),
   priority: z.union([z.literal(1), z.literal(5), z.literal(10)]).optional(),
   /** UNIX seconds or an ISO 8601 time; 0 asks APNs for one try without storing. */
-  expiry: z.union([z.int().min(0), z.iso.datetime({ offset: true })]).optional(),
+  expiry: z
+    .union([
+      z.int().min(0).max(LAST_EXPIRY, 'it lies after the year 9999; an expiry is in seconds'),
+      z.iso.datetime({ offset: true }),
+    ])
+    .optional(),
   collapseId: z.string().optional(),
   threadId: z.string().optional(),
   category: z.string().optional(),

@@ -22,10 +22,21 @@ export interface RowRules {
 }
 
 /** Turns a row into the request that its recipients get, or says in a sentence why it cannot be sent. */
-export function requestOfRow(
-  row: RowSource,
-  rules: RowRules,
-): BuiltRequest & { readonly options?: NotificationOptions; readonly app?: App } {
+export function requestOfRow(row: RowSource, rules: RowRules): RowRequest {
+  try {
+    return buildFromRow(row, rules);
+  } catch (error) {
+    // A row must never keep others from being sent, whatever it holds: some JSON can be read but not written.
+    return {
+      ok: false,
+      error: `the payload or the options cannot be used: ${(error as Error).message.slice(0, 200)}`,
+    };
+  }
+}
+
+type RowRequest = BuiltRequest & { readonly options?: NotificationOptions; readonly app?: App };
+
+function buildFromRow(row: RowSource, rules: RowRules): RowRequest {
   const read = readOptions(row, rules);
   if (typeof read === 'string') return { ok: false, error: read };
   const app = chooseApp(rules.apps, rules.defaultApp, read);

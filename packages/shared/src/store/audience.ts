@@ -26,7 +26,7 @@ export interface AppFilter {
   readonly environment: string;
 }
 
-/** Reads both lists of several notifications; direct members are counted up to `countLimit` each. */
+/** Reads both lists of several notifications. */
 export async function readAudienceLists(
   store: Store,
   ids: readonly string[],
@@ -58,15 +58,23 @@ export async function readAudienceLists(
   );
 }
 
-/** Memberships in groups, added up: the size of an audience before inactive and repeated ones are taken out. */
+/**
+ * Memberships in groups, added up: the size of an audience before inactive and repeated ones are taken out.
+ *
+ * @param atMost counts no further: whether a group is large is known long before its size is
+ */
 export async function countGroupMembers(
   { database, backend }: Store,
   groupIds: readonly string[],
+  atMost?: number,
 ): Promise<number> {
   if (groupIds.length === 0) return 0;
   const { groupToken } = backend.mapping;
+  const from = `FROM ${quoteName(groupToken.table)} WHERE ${quoteName(groupToken.group)} IN (?)`;
   const rows = await database.arrays(
-    `SELECT COUNT(*) FROM ${quoteName(groupToken.table)} WHERE ${quoteName(groupToken.group)} IN (?)`,
+    atMost === undefined
+      ? `SELECT COUNT(*) ${from}`
+      : `SELECT COUNT(*) FROM (SELECT 1 ${from} LIMIT ${atMost}) counted`,
     [groupIds.map((id) => idValue(backend.groupId, id))],
   );
   return Number(rows[0]![0]);
@@ -142,6 +150,13 @@ export function audiencePageQuery(
 
 type Mapping = Store['backend']['mapping'];
 
+/** Longer strings are cut when read: no device token is that long, and a row may hold a gigabyte. */
+const STRING_LIMIT = 1_000;
+
+function tokenStringColumn(mapping: Mapping): string {
+  return `LEFT(t.${columnNames(mapping).tokenString}, ${STRING_LIMIT})`;
+}
+
 /** Direct members of several notifications, for those that have few. */
 export async function readDirectMembers(
   { database, backend }: Store,
@@ -171,7 +186,7 @@ export async function readTokensById(
   const { mapping } = backend;
   const c = columnNames(mapping);
   const rows = await database.arrays(
-    `SELECT t.${c.tokenId}, t.${c.tokenString}, t.${c.active} = ? FROM ${c.token} t WHERE t.${c.tokenId} IN (?)`,
+    `SELECT t.${c.tokenId}, ${tokenStringColumn(mapping)}, t.${c.active} = ? FROM ${c.token} t WHERE t.${c.tokenId} IN (?)`,
     [mapping.token.activeValue, tokenIds.map((id) => idValue(backend.tokenId, id))],
   );
   return new Map(
@@ -185,7 +200,7 @@ export async function readTokensById(
 function memberColumns(mapping: Mapping, filter: AppFilter): string {
   const c = columnNames(mapping);
   const conditions = appConditions(mapping, filter).map(({ sql }) => sql);
-  return `t.${c.tokenString}, t.${c.active} = ?, ${conditions.length === 0 ? '1' : conditions.join(' AND ')}`;
+  return `${tokenStringColumn(mapping)}, t.${c.active} = ?, ${conditions.length === 0 ? '1' : conditions.join(' AND ')}`;
 }
 
 function memberValues(mapping: Mapping, filter: AppFilter): SqlValue[] {

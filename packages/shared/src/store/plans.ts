@@ -90,10 +90,15 @@ export async function takeOverPlannings(
   nonce: string,
   limit: number,
 ): Promise<number> {
+  // Found without locks first: an UPDATE by state would wait for every row that another producer is at.
+  const expired = await database.arrays(
+    `SELECT id FROM ${tables.dispatch} WHERE state = 'planning' AND lease_until < UTC_TIMESTAMP(3) LIMIT ${limit}`,
+  );
+  if (expired.length === 0) return 0;
   return database.change(
     `UPDATE ${tables.dispatch} SET owner = ?, nonce = ?, fence = fence + 1, lease_until = ${leaseEnd()}
-      WHERE state = 'planning' AND lease_until < UTC_TIMESTAMP(3) ORDER BY id LIMIT ${limit}`,
-    [owner, nonce],
+      WHERE id IN (?) AND state = 'planning' AND lease_until < UTC_TIMESTAMP(3)`,
+    [owner, nonce, expired.map(([id]) => Number(id))],
   );
 }
 
@@ -268,6 +273,20 @@ export async function* readPlannedRecipients(
     yield rows.map(([, recipients]) => recipients as Buffer);
     after = Number(rows.at(-1)![0]);
   }
+}
+
+/** The recipients of batches of a dispatch whose ids may lie in this range (`idRange` bytes). */
+export async function readRecipientsBetween(
+  { database, tables }: Store,
+  dispatchId: number,
+  first: Buffer,
+  last: Buffer,
+): Promise<Buffer[]> {
+  const rows = await database.arrays(
+    `SELECT recipients FROM ${tables.batch} WHERE dispatch_id = ? AND last_id >= ? AND first_id <= ?`,
+    [dispatchId, first, last],
+  );
+  return rows.map(([recipients]) => recipients as Buffer);
 }
 
 function toPlanning(row: unknown[]): Planning {
