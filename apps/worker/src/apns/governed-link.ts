@@ -33,6 +33,7 @@ export class GovernedLink {
   #requests = 0;
   #wasSingle = false;
   #watch: NodeJS.Timeout | undefined;
+  #shutOut: NodeJS.Timeout | undefined;
   readonly #health = new ConnectionHealth();
   readonly #openedAt = performance.now();
 
@@ -98,6 +99,7 @@ export class GovernedLink {
       this.owner.unfit(this, `APNs sent GOAWAY (code ${event.code}${event.reason && `, ${event.reason}`})`);
     } else {
       clearTimeout(this.#watch);
+      clearTimeout(this.#shutOut);
       this.window = 0;
       this.owner.dead(this, event.detail);
     }
@@ -111,6 +113,21 @@ export class GovernedLink {
       maxInFlight: this.options.maxInFlight,
       learnedLimit: this.#health.learnedLimit,
     });
+    this.#watchShutOut();
+  }
+
+  /** A server may forbid all streams for a moment (RFC 9113, 6.5.2); one that stays so is of no use. */
+  #watchShutOut(): void {
+    if (this.window > 0) {
+      clearTimeout(this.#shutOut);
+      this.#shutOut = undefined;
+      return;
+    }
+    const { connectTimeoutMs } = this.options;
+    this.#shutOut ??= setTimeout(
+      () => this.owner.unfit(this, `APNs has allowed no stream for ${connectTimeoutMs} ms`),
+      connectTimeoutMs,
+    ).unref();
   }
 
   /** A dead peer says nothing at all: no error, no close. Only an unanswered ping gives it away. */
