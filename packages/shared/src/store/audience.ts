@@ -31,6 +31,7 @@ export async function readAudienceLists(
   store: Store,
   ids: readonly string[],
 ): Promise<Map<string, AudienceLists>> {
+  if (ids.length === 0) return new Map();
   const { database, backend } = store;
   const { notificationToken: nt, notificationGroup: ng } = backend.mapping;
   const values = [ids.map((id) => idValue(backend.notificationId, id))];
@@ -163,6 +164,7 @@ export async function readDirectMembers(
   ids: readonly string[],
   filter: AppFilter,
 ): Promise<Map<string, AudienceMember[]>> {
+  if (ids.length === 0) return new Map();
   const { mapping } = backend;
   const c = columnNames(mapping);
   const { notificationToken: nt } = mapping;
