@@ -10,8 +10,16 @@ export interface RedisConnectionOptions {
   readonly password?: string;
   /** PEM of the server's CA. */
   readonly ca?: string;
+  /** A connection that says nothing for so long, while an answer is due, is replaced. Default 15 s. */
+  readonly answerWithinMs?: number;
   readonly log: Log;
 }
+
+/**
+ * A host that vanished (failover, power) closes nothing: without this a command would wait for TCP to give
+ * up, a quarter of an hour. Longer than BullMQ lets Redis hold back an answer, which is 10 s.
+ */
+const ANSWER_WITHIN_MS = 15_000;
 
 /**
  * - `adding`: fails fast while Redis is away and never repeats a command by itself: an add whose answer
@@ -49,16 +57,21 @@ export function connectRedis(options: RedisConnectionOptions, use: RedisUse): Re
   return client;
 }
 
-function commonOptions({ password, ca }: RedisConnectionOptions, use: RedisUse): RedisOptions {
+function commonOptions(
+  { password, ca, answerWithinMs = ANSWER_WITHIN_MS }: RedisConnectionOptions,
+  use: RedisUse,
+): RedisOptions {
   return {
     ...(password !== undefined && { password }),
     ...(ca !== undefined && { tls: { ca } }),
     retryStrategy: (attempt) => Math.min(attempt * 200, 1_000),
     reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 2 : false),
     connectTimeout: 2_000,
+    socketTimeout: answerWithinMs,
     ...(use === 'working'
       ? { maxRetriesPerRequest: null }
-      : { maxRetriesPerRequest: 1, enableOfflineQueue: false, autoResendUnfulfilledCommands: false }),
+      : // Not 1: with the first reconnect ioredis would forget the commands under way, and never settle them.
+        { maxRetriesPerRequest: 0, enableOfflineQueue: false, autoResendUnfulfilledCommands: false }),
   };
 }
 
