@@ -68,10 +68,12 @@ export async function readPlannedBatches(
 ): Promise<ReadyBatch[]> {
   if (dispatchIds.length === 0) return [];
   const { tables } = store;
-  // One branch per dispatch: a plain IN with one LIMIT would serve the first alone.
+  // One branch per dispatch: a plain IN with one LIMIT would serve the first alone. The index is named, or the
+  // first 20,000 settled batches of a large dispatch are walked by their key to find the next planned one.
   const branches = dispatchIds.map(
     () =>
-      `(SELECT dispatch_id, seq FROM ${tables.batch} WHERE app = ? AND lane = ? AND state = 'planned' AND dispatch_id = ?
+      `(SELECT dispatch_id, seq FROM ${tables.batch} FORCE INDEX (by_lane)
+         WHERE app = ? AND lane = ? AND state = 'planned' AND dispatch_id = ?
          ORDER BY seq LIMIT ${perDispatch})`,
   );
   return readReady(
