@@ -1,27 +1,31 @@
 import { expect, test } from '@jest/globals';
-import { JobBudget } from './job-budget.ts';
+import { packDeviceTokens } from '@pushfleet/shared/domain/batch-job';
+import { JobBudget, recipientsOf } from './job-budget.ts';
 
-test('many small jobs may run at once, few large ones', () => {
-  const budget = new JobBudget(64, 2_000);
-  for (let i = 0; i < 10; i++) budget.add(`small-${i}`, 1);
-  expect(budget.allowed()).toBe(64);
-  for (let i = 0; i < 4; i++) budget.add(`large-${i}`, 500);
-  expect(budget.allowed()).toBe(14);
-  budget.remove('large-0');
-  expect(budget.allowed()).toBe(64);
+const packed = (count: number, hexDigits = 64) =>
+  packDeviceTokens(Array.from({ length: count }, () => 'a'.repeat(hexDigits)));
+
+test.each([
+  ['a whole batch', { size: 500, tokens: packed(500) }, 500],
+  ['what is left of one', { size: 500, tokens: packed(3) }, 3],
+  ['never more than the batch has', { size: 2, tokens: packed(2, 400) }, 2],
+  ['no batch at all', { hello: 1 }, 1],
+  ['nothing', null, 1],
+])('%s counts as its recipients', (_, data, recipients) => {
+  expect(recipientsOf(data)).toBe(recipients);
 });
 
-test('a job larger than the whole budget still runs, alone', () => {
-  const budget = new JobBudget(64, 2_000);
-  budget.add('huge', 5_000);
-  expect(budget.allowed()).toBe(1);
-  budget.remove('huge');
-  budget.remove('huge');
-  expect([budget.jobs, budget.allowed()]).toEqual([0, 64]);
-});
-
-test('while a probe is due one job is allowed', () => {
-  const budget = new JobBudget(64, 2_000);
+test('many small jobs, few large ones, and always one', () => {
+  const budget = new JobBudget(128, 1_000);
+  expect(budget.allowed()).toBe(128);
+  budget.add('a', 500);
+  expect(budget.allowed()).toBe(128);
+  budget.add('b', 500);
+  expect(budget.allowed()).toBe(2);
+  budget.remove('a');
+  expect(budget.allowed()).toBe(128);
+  budget.add('b', 5_000); // told twice of the same job
+  expect([budget.jobs, budget.allowed()]).toEqual([1, 1]);
   budget.oneAtATime = true;
   expect(budget.allowed()).toBe(1);
 });

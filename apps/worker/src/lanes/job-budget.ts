@@ -38,3 +38,17 @@ export class JobBudget {
     return this.#recipients < this.maxRecipients ? this.maxJobs : Math.max(1, this.#sizes.size);
   }
 }
+
+/** A packed device token of the usual 32 bytes, in base64. */
+const CHARACTERS_EACH = 44;
+
+/**
+ * How many recipients a job sends to, about: few of a batch whose others were settled before it was queued
+ * again, which must not count as a whole one. As far as the data can be trusted.
+ */
+export function recipientsOf(data: unknown): number {
+  const { size, tokens } = (data ?? {}) as { size?: unknown; tokens?: unknown };
+  const most = typeof size === 'number' && size > 0 ? size : 1;
+  if (typeof tokens !== 'string') return most;
+  return Math.max(1, Math.min(most, Math.ceil(tokens.length / CHARACTERS_EACH)));
+}

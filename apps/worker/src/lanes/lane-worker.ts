@@ -3,7 +3,7 @@ import type { Log } from '@pushfleet/shared/platform/log';
 import type { RedisClient } from '@pushfleet/shared/queue/redis-connection';
 import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import { BullWorker } from './bull-worker.ts';
-import { JobBudget } from './job-budget.ts';
+import { JobBudget, recipientsOf } from './job-budget.ts';
 import { type HaltCause, RunHold } from './run-hold.ts';
 
 /** A job that this worker has locked, without BullMQ's types. */
@@ -63,7 +63,7 @@ export class LaneWorker {
     });
     // Told as soon as a job is fetched: BullMQ fetches as many as it may before it processes the first.
     this.#bull.on('active', (job) => {
-      this.#budget.add(job.id!, sizeOf(job.data));
+      this.#budget.add(job.id!, recipientsOf(job.data));
       this.#adjust();
     });
     this.#bull.on('completed', (job) => this.#left(job.id!));
@@ -203,10 +203,4 @@ export class LaneWorker {
 function toLaneJob(job: Job, lockToken: string): LaneJob {
   const { data, attemptsStarted, attemptsMade } = job;
   return { id: job.id!, data, lockToken, attemptsStarted, attemptsMade };
-}
-
-/** Recipients of a job, as far as its data can be trusted. */
-function sizeOf(data: unknown): number {
-  const size = typeof data === 'object' && data !== null && 'size' in data ? data.size : 1;
-  return typeof size === 'number' && size > 0 ? size : 1;
 }
