@@ -114,3 +114,8 @@ test('an audience of the largest kind whose groups changed before a take-over ha
   await planLargeAudience(producer, again!, { groupIds: ['1', '2'], directMembers: 1 }, HUGE);
   await expectPlannedOnce([...range(1, 5_000), 5_500]);
 });
+
+test('a look that finds nothing to plan is no failure', async () => {
+  const planner = new AudiencePlanner(producer, () => {});
+  expect([await planner.look(), await planner.lookAtFresh()]).toEqual([false, false]);
+});

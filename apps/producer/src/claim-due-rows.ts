@@ -156,9 +156,14 @@ function isSameTime(a: string, b: string): boolean {
   return plain(a) === plain(b);
 }
 
-/** A column of type TIMESTAMP comes out in our session's zone, which is UTC. */
+/** Zone of the due times. */
 export function backendZone({ config, store }: Pick<ProducerContext, 'config' | 'store'>): string {
-  return store.backend.dueIsTimestamp ? 'UTC' : config.PUSHFLEET_TIMEZONE;
+  return columnZone(store.backend.dueIsTimestamp, config);
+}
+
+/** A column of type TIMESTAMP comes out in our session's zone, which is UTC. */
+export function columnZone(isTimestamp: boolean, config: ProducerContext['config']): string {
+  return isTimestamp ? 'UTC' : config.PUSHFLEET_TIMEZONE;
 }
 
 export function newNonce(): string {

@@ -4,7 +4,7 @@ import { wallTime } from '@pushfleet/shared/domain/wall-time';
 import { readTokensById } from '@pushfleet/shared/store/audience';
 import { completeDispatches, readFinishedDispatches } from '@pushfleet/shared/store/completion';
 import { addTwinRetirements, readRetirementsOf, readTwinLists } from '@pushfleet/shared/store/retirements';
-import { backendZone } from './claim-due-rows.ts';
+import { columnZone } from './claim-due-rows.ts';
 import type { ProducerContext } from './producer-context.ts';
 
 const GROUP = 200;
@@ -41,7 +41,7 @@ export class DispatchCompleter {
     const ended = await completeDispatches(
       store,
       finished,
-      wallTime(Date.now(), backendZone({ config, store })),
+      wallTime(Date.now(), columnZone(store.backend.sentAtIsTimestamp, config)),
     );
     if (ended.length > 0)
       log.info(

@@ -16,7 +16,7 @@ import { AudiencePlanner } from './plan-audiences.ts';
 import { loadProducerConfig } from './producer-config.ts';
 import type { ProducerContext } from './producer-context.ts';
 import { ProducerMetrics } from './producer-metrics.ts';
-import { ControlPublisher, registerApps } from './publish-control.ts';
+import { ControlPublisher, registerApps, WORKERS_SPEAK_MS } from './publish-control.ts';
 import { MIN_AGE_MS, reconcile } from './reconcile.ts';
 import { ResultRecorder } from './record-results.ts';
 import { DeviceRetirer } from './retire-devices.ts';
@@ -93,12 +93,12 @@ function startLoops(context: ProducerContext, metrics: ProducerMetrics) {
   });
   const dispatcher = new BatchDispatcher(context);
   const retirer = new DeviceRetirer(context);
-  const cancelled = new CancelledSettler(context);
+  const cancelled = new CancelledSettler(context, recorder);
   const requeueLost = async (minAgeMs: number, queues = context.queues) => {
     for (const app of queues) metrics.lostBatches.inc(await reconcile(context, recorder, app, minAgeMs));
     dispatch();
   };
-  const control = new ControlPublisher(context, (queues) => requeueLost(0, [queues]));
+  const control = new ControlPublisher(context, (queues) => requeueLost(WORKERS_SPEAK_MS, [queues]));
 
   const publish = start('control', 1_000, () => control.look());
   const claim = start('claim', config.PUSHFLEET_POLL_INTERVAL_MS, () => claimer.look());

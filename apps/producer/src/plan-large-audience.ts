@@ -12,12 +12,8 @@ import {
   readAudiencePage,
   readTokensById,
 } from '@pushfleet/shared/store/audience';
-import {
-  type Planning,
-  readPlannedRecipients,
-  readRecipientsBetween,
-  savePlannedPage,
-} from '@pushfleet/shared/store/plans';
+import { readPlannedRecipients, readRecipientsBetween } from '@pushfleet/shared/store/planned-recipients';
+import { type Planning, savePlannedPage } from '@pushfleet/shared/store/plans';
 import { appFilterOf } from './app-filter.ts';
 import { malformedKey, sortMembers, toBatches } from './audience-plan.ts';
 import type { ProducerContext } from './producer-context.ts';

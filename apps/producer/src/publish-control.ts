@@ -1,14 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigurationError } from '@pushfleet/shared/platform/config';
 import { type ControlCopy, publishControlCopy, readControlCopy } from '@pushfleet/shared/queue/control-copy';
-import { readApps, registerApp } from '@pushfleet/shared/store/apps';
-import { raiseEpoch, readFleet } from '@pushfleet/shared/store/fleet';
+import { type AppRow, adoptEpoch, raiseEpoch, readApps, registerApp } from '@pushfleet/shared/store/apps';
 import { readLongQueued } from '@pushfleet/shared/store/lost-batches';
 import { readCancelledDispatches } from '@pushfleet/shared/store/settle';
 import type { AppQueues, ProducerContext } from './producer-context.ts';
 
 /** Time that workers have to tell what they hold before anything is queued again. */
-const WORKERS_SPEAK_MS = 2_000;
+export const WORKERS_SPEAK_MS = 2_000;
+/** Most cancelled dispatches that the copy names; more wait for the first ones to end. */
+const CANCELLED_AT_MOST = 1_000;
+/** A recovery that takes longer was left by a producer that died. */
+const RECOVERY_MS = 15_000;
 
 /**
  * Publishes what operators decided: the truth is in MySQL, workers read the copy. A copy that is missing
@@ -17,6 +20,8 @@ const WORKERS_SPEAK_MS = 2_000;
 export class ControlPublisher {
   readonly #context: ProducerContext;
   readonly #requeueLost: (queues: AppQueues) => Promise<void>;
+  /** Recoveries by other producers, since when they were seen. */
+  readonly #recovering = new Map<string, { readonly epoch: number; readonly since: number }>();
 
   constructor(context: ProducerContext, requeueLost: (queues: AppQueues) => Promise<void>) {
     this.#context = context;
@@ -24,57 +29,66 @@ export class ControlPublisher {
   }
 
   async look(): Promise<void> {
-    const { store, redis, config } = this.#context;
+    const { store, redis } = this.#context;
     if (redis.status !== 'ready') return;
     const rows = await readApps(store);
-    const cancelled = await readCancelledDispatches(store, 1_000);
+    const cancelled = await readCancelledDispatches(store, CANCELLED_AT_MOST);
     for (const queues of this.#context.queues) {
       const row = rows.find(({ app }) => app === queues.app.name);
-      if (row === undefined) continue;
-      const { epoch } = await readFleet(store.database, store.tables);
-      const decided = {
-        paused: row.pausedAt !== null,
-        ratePerSecond:
-          row.ratePerSecond === null ? config.PUSHFLEET_RATE_PER_SECOND : row.ratePerSecond || null,
-        topic: row.topic,
-        environment: row.environment,
-        cancelled,
-      };
-      await this.#publish(queues, epoch, decided);
+      if (row !== undefined) await this.#publish(queues, row, cancelled);
     }
   }
 
-  async #publish(
-    queues: AppQueues,
-    epoch: number,
-    decided: Omit<ControlCopy, 'fleet' | 'epoch' | 'phase'>,
-  ): Promise<void> {
+  /** @param row read before the copy: whoever raised the epoch since has published it, too */
+  async #publish(queues: AppQueues, row: AppRow, cancelled: readonly number[]): Promise<void> {
     const { store, redis, config, fleet, log } = this.#context;
-    const prefix = config.PUSHFLEET_REDIS_PREFIX;
     const app = queues.app.name;
-    const known = await readControlCopy(redis, prefix, app);
+    const epoch = row.redisEpoch;
+    const known = await readControlCopy(redis, config.PUSHFLEET_REDIS_PREFIX, app);
     if (known !== null && known.fleet !== fleet) throw foreignRedis(known.fleet, fleet);
-    if (known?.phase === 'ok' && known.epoch === epoch) {
-      await publishControlCopy(redis, prefix, app, { fleet, epoch, phase: 'ok', ...decided });
-      return;
-    }
-    const lost = await readLongQueued(store, app, 0, 1);
-    if (lost.length === 0) {
-      // Nothing was in Redis that could be missing: a new installation, or one at rest.
-      await publishControlCopy(redis, prefix, app, { fleet, epoch, phase: 'ok', ...decided });
-      return;
-    }
+    if (known !== null && known.epoch > epoch) return adoptEpoch(store, app, known.epoch);
+    if (known?.epoch === epoch && known.phase === 'recovering' && this.#isRecovering(app, epoch)) return;
+    const isKnown = known?.epoch === epoch && known.phase === 'ok';
+    // Nothing queued: nothing was in Redis that could be missing. A new installation, or one at rest.
+    if (isKnown || (await readLongQueued(store, app, 0, 1)).length === 0)
+      return this.#write(row, 'ok', cancelled);
+    // Of several producers that see the same empty Redis one recovers it.
+    if (!(await raiseEpoch(store, app, epoch))) return;
+    const raised = { ...row, redisEpoch: epoch + 1 };
     log.warn(
-      { event: 'redis.empty', app, epoch },
+      { event: 'redis.empty', app, epoch: raised.redisEpoch },
       'Redis was emptied: it has nothing of this fleet; recovering',
     );
-    await raiseEpoch(store.database, store.tables, epoch);
-    const raised = (await readFleet(store.database, store.tables)).epoch;
-    await publishControlCopy(redis, prefix, app, { fleet, epoch: raised, phase: 'recovering', ...decided });
+    await this.#write(raised, 'recovering', cancelled);
     await sleep(WORKERS_SPEAK_MS);
     await this.#requeueLost(queues);
-    await publishControlCopy(redis, prefix, app, { fleet, epoch: raised, phase: 'ok', ...decided });
-    log.info({ event: 'redis.recovered', app, epoch: raised }, 'Redis knows this fleet again');
+    // What operators decided meanwhile must be in the copy that lets workers go on.
+    const now = (await readApps(store)).find((one) => one.app === app) ?? raised;
+    await this.#write({ ...now, redisEpoch: raised.redisEpoch }, 'ok', cancelled);
+    log.info({ event: 'redis.recovered', app, epoch: raised.redisEpoch }, 'Redis knows this fleet again');
+  }
+
+  /** Whether another producer may still be at it; false once it has taken too long. */
+  #isRecovering(app: string, epoch: number): boolean {
+    const seen = this.#recovering.get(app);
+    if (seen?.epoch === epoch) return performance.now() - seen.since < RECOVERY_MS;
+    this.#recovering.set(app, { epoch, since: performance.now() });
+    return true;
+  }
+
+  async #write(row: AppRow, phase: ControlCopy['phase'], cancelled: readonly number[]): Promise<void> {
+    const { redis, config, fleet } = this.#context;
+    await publishControlCopy(redis, config.PUSHFLEET_REDIS_PREFIX, row.app, {
+      fleet,
+      epoch: row.redisEpoch,
+      phase,
+      paused: row.pausedAt !== null,
+      ratePerSecond:
+        row.ratePerSecond === null ? config.PUSHFLEET_RATE_PER_SECOND : row.ratePerSecond || null,
+      topic: row.topic,
+      environment: row.environment,
+      cancelled: [...cancelled],
+    });
   }
 }
 

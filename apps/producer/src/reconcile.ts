@@ -1,6 +1,11 @@
 import { decodeProgress } from '@pushfleet/shared/domain/batch-progress';
 import { readJobFates, readUnrecordedBatches, removeFailedJob } from '@pushfleet/shared/queue/lost-jobs';
-import { parkLost, type QueuedBatch, readLongQueued } from '@pushfleet/shared/store/lost-batches';
+import {
+  type LongQueuedBatch,
+  parkLost,
+  type QueuedBatch,
+  readLongQueued,
+} from '@pushfleet/shared/store/lost-batches';
 import type { AppQueues, ProducerContext } from './producer-context.ts';
 import type { ResultRecorder } from './record-results.ts';
 
@@ -21,9 +26,29 @@ export async function reconcile(
   minAgeMs: number,
 ): Promise<number> {
   const { store, redis, log } = context;
-  if (redis.status !== 'ready') return 0;
-  const candidates = await readLongQueued(store, queues.app.name, minAgeMs, AT_ONCE);
-  if (candidates.length === 0) return 0;
+  let requeued = 0;
+  // All of them, page by page: those that only wait must not hide the lost ones behind them.
+  for (let after: LongQueuedBatch | undefined; ; ) {
+    if (redis.status !== 'ready') break;
+    const candidates = await readLongQueued(store, queues.app.name, minAgeMs, AT_ONCE, after);
+    if (candidates.length > 0) requeued += await requeueLost(context, recorder, queues, candidates);
+    if (candidates.length < AT_ONCE) break;
+    after = candidates.at(-1);
+  }
+  if (requeued > 0)
+    log.warn(
+      { event: 'batch.lost', app: queues.app.name, batches: requeued },
+      'Redis lost batches; they are queued again',
+    );
+  return requeued;
+}
+
+async function requeueLost(
+  { store, redis }: ProducerContext,
+  recorder: ResultRecorder,
+  queues: AppQueues,
+  candidates: readonly QueuedBatch[],
+): Promise<number> {
   const lanes = Object.values(queues.lanes);
   const fates = await readJobFates(redis, lanes, candidates);
   const unrecorded = await readUnrecordedBatches(redis, queues.results);
@@ -37,11 +62,5 @@ export async function reconcile(
       await removeFailedJob(lanes, batch);
     } else gone.push(batch);
   }
-  const parked = await parkLost(store, gone);
-  if (parked.length > 0)
-    log.warn(
-      { event: 'batch.lost', app: queues.app.name, batches: parked.length },
-      'Redis lost batches; they are queued again',
-    );
-  return parked.length;
+  return (await parkLost(store, gone)).length;
 }

@@ -5,7 +5,7 @@ import {
   readEarlierRetirements,
   readPendingRetirements,
 } from '@pushfleet/shared/store/retirements';
-import { backendZone } from './claim-due-rows.ts';
+import { columnZone } from './claim-due-rows.ts';
 import type { ProducerContext } from './producer-context.ts';
 import { decideRetirement } from './retirement-rule.ts';
 
@@ -38,7 +38,7 @@ export class DeviceRetirer {
       store,
       pending.map(({ tokenId }) => tokenId),
     );
-    const zone = backendZone({ config, store });
+    const zone = columnZone(store.backend.registeredAtIsTimestamp, config);
     const { applied, kept } = await applyRetirements(store, pending, (retirement, row) =>
       decideRetirement(retirement, row, earlierOf(earlier, retirement), zone),
     );

@@ -9,6 +9,8 @@ export interface AppRow {
   readonly ratePerSecond: number | null;
   readonly pausedBy: string | null;
   readonly pausedAt: string | null;
+  /** How often its part of Redis was found empty, from 1. */
+  readonly redisEpoch: number;
 }
 
 /** Makes the app known, and keeps its topic and environment as the settings have them. */
@@ -27,7 +29,8 @@ export async function registerApp(
 
 export async function readApps({ database, tables }: Pick<Store, 'database' | 'tables'>): Promise<AppRow[]> {
   return database.rows<AppRow>(
-    `SELECT app, topic, environment, rate_per_second AS ratePerSecond, paused_by AS pausedBy, paused_at AS pausedAt
+    `SELECT app, topic, environment, rate_per_second AS ratePerSecond, paused_by AS pausedBy, paused_at AS pausedAt,
+            redis_epoch AS redisEpoch
        FROM ${tables.app} ORDER BY app`,
   );
 }
@@ -60,4 +63,24 @@ export async function setAppRate(
     [rate, app],
   );
   return matched > 0;
+}
+
+/**
+ * Raises the epoch of an app once, however many producers saw the same empty Redis.
+ * @returns true for the one that raised it
+ */
+export async function raiseEpoch({ database, tables }: Store, app: string, seen: number): Promise<boolean> {
+  const matched = await database.change(
+    `UPDATE ${tables.app} SET redis_epoch = redis_epoch + 1, updated_at = UTC_TIMESTAMP(3) WHERE app = ? AND redis_epoch = ?`,
+    [app, seen],
+  );
+  return matched === 1;
+}
+
+/** Follows a Redis that knows a later epoch: MySQL was restored or has lost its last commits. */
+export async function adoptEpoch({ database, tables }: Store, app: string, epoch: number): Promise<void> {
+  await database.change(
+    `UPDATE ${tables.app} SET redis_epoch = GREATEST(redis_epoch, ?), updated_at = UTC_TIMESTAMP(3) WHERE app = ?`,
+    [epoch, app],
+  );
 }

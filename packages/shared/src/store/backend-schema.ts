@@ -16,6 +16,10 @@ export interface BackendSchema {
   readonly groupId: KeyColumn;
   /** Columns of type TIMESTAMP are UTC already (our sessions are): no zone applies to them. */
   readonly dueIsTimestamp: boolean;
+  readonly sentAtIsTimestamp: boolean;
+  readonly registeredAtIsTimestamp: boolean;
+  /** Such a column is read as UNIX seconds. */
+  readonly expiryIsTimestamp: boolean;
   readonly expiryIsDateTime: boolean;
   /** False: finding due rows reads the whole table. */
   readonly dueQueryHasIndex: boolean;
@@ -26,10 +30,15 @@ export class BackendSchemaError extends Error {
   readonly code = 'PUSHFLEET_BACKEND_SCHEMA';
 }
 
+const TIMES = ['datetime', 'timestamp', 'date'];
+/** In our tables an id as text has room for so many characters. */
+const LONGEST_KEY = 255;
+
 interface Column {
   readonly column: string;
   readonly dataType: string;
   readonly columnType: string;
+  readonly length: number | null;
   readonly charset: string | null;
   readonly collation: string | null;
 }
@@ -58,15 +67,31 @@ export async function readBackendSchema(database: Database, mapping: SchemaMappi
     );
   const column = (table: string, name: string) => columnsByTable.get(table)!.get(name.toLowerCase())!;
   const { notification, token } = mapping;
+  const typeOf = (table: string, name: string | null) =>
+    name === null ? null : column(table, name).dataType;
+  const sentAt = typeOf(notification.table, notification.sentAt);
+  const registeredAt = typeOf(token.table, token.registeredAt);
+  const expiry = typeOf(notification.table, notification.expiry);
+  const due = typeOf(notification.table, notification.due);
+  for (const [name, type] of [
+    [`${notification.table}.${notification.due}`, due],
+    [`${notification.table}.${notification.sentAt}`, sentAt],
+    [`${token.table}.${token.registeredAt}`, registeredAt],
+  ] as const)
+    if (type !== null && !TIMES.includes(type))
+      throw new BackendSchemaError(
+        `the column ${name} is of type ${type}; a time must be a DATETIME or TIMESTAMP (a view can make one of it)`,
+      );
   return {
     mapping,
     notificationId: keyColumn(notification.table, column(notification.table, notification.id)),
     tokenId: keyColumn(token.table, column(token.table, token.id)),
     groupId: keyColumn(mapping.groupToken.table, column(mapping.groupToken.table, mapping.groupToken.group)),
-    dueIsTimestamp: column(notification.table, notification.due).dataType === 'timestamp',
-    expiryIsDateTime:
-      notification.expiry !== null &&
-      ['datetime', 'timestamp', 'date'].includes(column(notification.table, notification.expiry).dataType),
+    dueIsTimestamp: due === 'timestamp',
+    sentAtIsTimestamp: sentAt === 'timestamp',
+    registeredAtIsTimestamp: registeredAt === 'timestamp',
+    expiryIsTimestamp: expiry === 'timestamp',
+    expiryIsDateTime: expiry === 'datetime' || expiry === 'date',
     dueQueryHasIndex: await hasDueIndex(database, mapping),
   };
 }
@@ -129,7 +154,7 @@ async function readColumns(
 ): Promise<Map<string, Column>> {
   const [schema, name] = splitName(database.name, table);
   const rows = await database.rows<Column>(
-    `SELECT column_name AS \`column\`, LOWER(data_type) AS dataType, column_type AS columnType,
+    `SELECT column_name AS \`column\`, LOWER(data_type) AS dataType, column_type AS columnType, character_maximum_length AS length,
             character_set_name AS charset, collation_name AS collation
        FROM information_schema.columns WHERE table_schema = ? AND table_name = ?`,
     [schema, name],
@@ -141,13 +166,13 @@ function keyColumn(table: string, column: Column): KeyColumn {
   if (['tinyint', 'smallint', 'mediumint', 'int', 'bigint'].includes(column.dataType))
     return { kind: 'integer', ownType: 'BIGINT' };
   if (column.columnType.toLowerCase() === 'binary(16)') return { kind: 'binary', ownType: 'BINARY(16)' };
-  if (['char', 'varchar', 'uuid'].includes(column.dataType)) {
+  if (['char', 'varchar', 'uuid'].includes(column.dataType) && Number(column.length ?? 0) <= LONGEST_KEY) {
     const collation =
       column.collation === null ? '' : ` CHARACTER SET ${column.charset} COLLATE ${column.collation}`;
     return { kind: 'text', ownType: `${column.columnType}${collation}` };
   }
   throw new BackendSchemaError(
-    `the key ${table}.${column.column} is a ${column.columnType}; Pushfleet works with integers, BINARY(16) and CHAR or VARCHAR keys`,
+    `the key ${table}.${column.column} is a ${column.columnType}; Pushfleet works with integers, BINARY(16) and CHAR or VARCHAR keys of up to ${LONGEST_KEY} characters`,
   );
 }
 

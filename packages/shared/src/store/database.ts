@@ -63,7 +63,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   );
   return {
     name: options.target.database,
-    ...statementsOn(plain),
+    ...triedAgain(statementsOn(plain)),
     transaction: (work) => runTransaction(transactions, work),
     async close() {
       await Promise.all([plain.end(), transactions.end()]);
@@ -143,8 +143,28 @@ function statementsOn(on: Pool | PoolConnection): Statements {
   };
 }
 
-async function runTransaction<T>(pool: Pool, work: (statements: Statements) => Promise<T>): Promise<T> {
+/** A statement outside a transaction that met a deadlock or a lock wait has changed nothing: it runs again. */
+function triedAgain(on: Statements): Statements {
+  const again =
+    <Arguments extends unknown[], T>(run: (...given: Arguments) => Promise<T>) =>
+    (...given: Arguments) =>
+      tryAgain(() => run(...given));
+  return { rows: on.rows, arrays: on.arrays, change: again(on.change), insert: again(on.insert) };
+}
+
+async function tryAgain<T>(work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (attempt >= TRIES || !TRY_AGAIN.has((error as { errno?: number }).errno ?? 0)) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, attempt * 20 * (0.5 + Math.random())));
+  }
+}
+
+async function runTransaction<T>(pool: Pool, work: (statements: Statements) => Promise<T>): Promise<T> {
+  return tryAgain(async () => {
     const connection = await pool.getConnection();
     let usable = true;
     try {
@@ -157,11 +177,10 @@ async function runTransaction<T>(pool: Pool, work: (statements: Statements) => P
         () => true,
         () => false,
       );
-      if (attempt >= TRIES || !TRY_AGAIN.has((error as { errno?: number }).errno ?? 0)) throw error;
+      throw error;
     } finally {
       if (usable) connection.release();
       else connection.destroy();
     }
-    await new Promise((resolve) => setTimeout(resolve, attempt * 20 * (0.5 + Math.random())));
-  }
+  });
 }

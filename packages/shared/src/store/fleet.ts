@@ -2,10 +2,9 @@ import type { Database } from './database.ts';
 import { readSchemaVersion, SCHEMA_VERSION } from './migrations.ts';
 import type { StateTables } from './state-tables.ts';
 
-/** This installation, and how often its Redis was found empty. */
+/** This installation. */
 export interface Fleet {
   readonly fleet: string;
-  readonly epoch: number;
 }
 
 /** The `pushfleet_*` tables are missing or of another version. `pushfleet migrate` mends it. */
@@ -26,16 +25,6 @@ export class SchemaVersionError extends Error {
 export async function readFleet(database: Database, tables: StateTables): Promise<Fleet> {
   const version = await readSchemaVersion(database, tables);
   if (version !== SCHEMA_VERSION) throw new SchemaVersionError(version);
-  const rows = await database.rows<Fleet>(
-    `SELECT fleet, redis_epoch AS epoch FROM ${tables.fleet} WHERE id = 1`,
-  );
+  const rows = await database.rows<Fleet>(`SELECT fleet FROM ${tables.fleet} WHERE id = 1`);
   return rows[0]!;
-}
-
-/** Raises the epoch once, however many producers saw the same empty Redis. */
-export async function raiseEpoch(database: Database, tables: StateTables, seen: number): Promise<void> {
-  await database.change(
-    `UPDATE ${tables.fleet} SET redis_epoch = redis_epoch + 1, updated_at = UTC_TIMESTAMP(3) WHERE id = 1 AND redis_epoch = ?`,
-    [seen],
-  );
 }

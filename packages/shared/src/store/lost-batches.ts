@@ -9,26 +9,59 @@ export interface QueuedBatch {
   readonly nonce: string;
 }
 
-/** Batches that were queued at least `minAgeMs` ago and are not settled, oldest first. */
+/** Where the list of queued batches goes on. */
+export type LongQueuedBatch = QueuedBatch & { readonly queuedAt: string };
+
+/**
+ * Batches that were queued at least `minAgeMs` ago and are not settled, oldest first.
+ *
+ * @param after the last one of the page before
+ */
 export async function readLongQueued(
   { database, tables }: Store,
   app: string,
   minAgeMs: number,
   limit: number,
-): Promise<QueuedBatch[]> {
+  after?: LongQueuedBatch,
+): Promise<LongQueuedBatch[]> {
+  const further =
+    after === undefined
+      ? ''
+      : 'AND queued_at >= ? AND (queued_at > ? OR dispatch_id > ? OR (dispatch_id = ? AND seq > ?))';
   const rows = await database.arrays(
-    `SELECT dispatch_id, seq, generation, revision, nonce FROM ${tables.batch}
+    `SELECT dispatch_id, seq, generation, revision, nonce, queued_at FROM ${tables.batch}
       WHERE state = 'queued' AND queued_at <= UTC_TIMESTAMP(3) - INTERVAL ${Math.floor(minAgeMs * 1000)} MICROSECOND AND app = ?
-      ORDER BY queued_at LIMIT ${limit}`,
-    [app],
+        ${further} ORDER BY queued_at, dispatch_id, seq LIMIT ${limit}`,
+    after === undefined
+      ? [app]
+      : [app, after.queuedAt, after.queuedAt, after.dispatchId, after.dispatchId, after.seq],
   );
-  return rows.map(([dispatchId, seq, generation, revision, nonce]) => ({
+  return rows.map((row) => ({ ...toQueued(row), queuedAt: String(row[5]) }));
+}
+
+export type BatchInRedis = QueuedBatch & { readonly app: string; readonly settled: boolean };
+
+/** Batches of a dispatch that have a job in Redis: queued ones, and settled ones that somebody could retry there. */
+export async function readBatchesInRedis(
+  { database, tables }: Store,
+  dispatchId: number,
+): Promise<BatchInRedis[]> {
+  const rows = await database.arrays(
+    `SELECT dispatch_id, seq, generation, revision, nonce, app, state = 'settled' FROM ${tables.batch}
+      WHERE dispatch_id = ? AND (state = 'queued' OR (state = 'settled' AND failed > 0))`,
+    [dispatchId],
+  );
+  return rows.map((row) => ({ ...toQueued(row), app: String(row[5]), settled: Number(row[6]) === 1 }));
+}
+
+function toQueued([dispatchId, seq, generation, revision, nonce]: unknown[]): QueuedBatch {
+  return {
     dispatchId: Number(dispatchId),
     seq: Number(seq),
     generation: Number(generation),
     revision: Number(revision),
     nonce: String(nonce),
-  }));
+  };
 }
 
 /**

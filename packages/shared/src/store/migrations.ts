@@ -26,6 +26,7 @@ const VERSIONS: readonly Version[] = [
         rate_per_second INT UNSIGNED NULL COMMENT 'operator: pushes per second, 0 is off; NULL is the default of the settings',
         paused_by VARCHAR(190) NULL,
         paused_at DATETIME(3) NULL,
+        redis_epoch INT UNSIGNED NOT NULL DEFAULT 1 COMMENT 'raised whenever its part of Redis was found empty',
         breaker MEDIUMTEXT NULL COMMENT 'JSON: what stopped the app by itself, per credential',
         updated_at DATETIME(3) NOT NULL
       ) ${OPTIONS}`,
@@ -58,7 +59,7 @@ const VERSIONS: readonly Version[] = [
         fence INT UNSIGNED NOT NULL DEFAULT 1,
         lease_until DATETIME(3) NULL,
         nonce CHAR(8) ${ASCII} NOT NULL COMMENT 'of the planning lease',
-        plan_cursor VARCHAR(255) NULL COMMENT 'JSON: where planning stands',
+        plan_cursor VARCHAR(1000) NULL COMMENT 'JSON: where planning stands',
         batches INT UNSIGNED NOT NULL DEFAULT 0,
         recipients INT UNSIGNED NOT NULL DEFAULT 0,
         direct_members INT UNSIGNED NOT NULL DEFAULT 0,
@@ -75,6 +76,10 @@ const VERSIONS: readonly Version[] = [
         planned_at DATETIME(3) NULL,
         finished_at DATETIME(3) NULL,
         sent_set_at DATETIME(3) NULL COMMENT 'when we set sent',
+        held_at DATETIME(3) NULL COMMENT 'when the brake held it',
+        hold_reason VARCHAR(1000) NULL,
+        released_at DATETIME(3) NULL COMMENT 'an operator let it go on: it is not held again',
+        released_by VARCHAR(190) NULL,
         row_digest CHAR(16) ${ASCII} NULL COMMENT 'of an invalid row and the settings: looked at again when it changes',
         error VARCHAR(1000) NULL,
         UNIQUE KEY notification_round (notification_id, round),
@@ -119,7 +124,7 @@ const VERSIONS: readonly Version[] = [
       ) ${OPTIONS}`,
       `CREATE TABLE IF NOT EXISTS ${t.outcome} (
         dispatch_id BIGINT NOT NULL,
-        token_id VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+        token_id VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
         seq INT UNSIGNED NOT NULL,
         outcome VARCHAR(8) ${ASCII} NOT NULL COMMENT 'rejected, retired, failed',
         status SMALLINT UNSIGNED NOT NULL COMMENT 'of APNs; 0 where APNs was not asked',
@@ -135,7 +140,7 @@ const VERSIONS: readonly Version[] = [
       `CREATE TABLE IF NOT EXISTS ${t.retirement} (
         id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
         dispatch_id BIGINT NOT NULL,
-        token_id VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+        token_id VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
         device_token CHAR(16) ${ASCII} NOT NULL COMMENT 'digest of the device token that APNs spoke of',
         app VARCHAR(63) ${ASCII} NOT NULL,
         reason VARCHAR(64) NOT NULL,
@@ -168,7 +173,6 @@ export async function migrate(
   await database.change(`CREATE TABLE IF NOT EXISTS ${tables.fleet} (
     id TINYINT NOT NULL PRIMARY KEY,
     fleet CHAR(8) ${ASCII} NOT NULL COMMENT 'name of this installation',
-    redis_epoch INT UNSIGNED NOT NULL DEFAULT 1 COMMENT 'raised whenever Redis was found empty',
     schema_version INT UNSIGNED NOT NULL DEFAULT 0,
     updated_at DATETIME(3) NOT NULL
   ) ${OPTIONS}`);

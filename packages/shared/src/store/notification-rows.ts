@@ -54,7 +54,12 @@ export async function readNotificationRows(
   const message = `n.${quoteName(notification.message)}`;
   const mapped = OPTION_COLUMNS.filter((column) => notification[column] !== null);
   const optional = mapped
-    .map((column) => `, LEFT(n.${quoteName(notification[column]!)}, ${TEXT_LIMIT})`)
+    .map((column) => {
+      const name = `n.${quoteName(notification[column]!)}`;
+      return column === 'expiry' && backend.expiryIsTimestamp
+        ? `, FLOOR(UNIX_TIMESTAMP(${name}))`
+        : `, LEFT(${name}, ${TEXT_LIMIT})`;
+    })
     .join('');
   const rows = await on.arrays(
     `SELECT n.${c.notificationId}, ${unsent.sql}, n.${c.due}, LEFT(${message}, ${TEXT_LIMIT}), OCTET_LENGTH(${message}),

@@ -127,7 +127,7 @@ export async function cancelUnclaimed(
 /** Cancelled dispatches that still have batches to end. */
 export async function readCancelledDispatches({ database, tables }: Store, limit: number): Promise<number[]> {
   const rows = await database.arrays(
-    `SELECT id FROM ${tables.dispatch} WHERE state = 'cancelled' AND finished_at IS NULL LIMIT ${limit}`,
+    `SELECT id FROM ${tables.dispatch} WHERE state = 'cancelled' AND finished_at IS NULL ORDER BY id LIMIT ${limit}`,
   );
   return rows.map(([id]) => Number(id));
 }
