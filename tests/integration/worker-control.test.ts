@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from '@jest/globals';
 import { findFreePort } from '@pushfleet/local-servers/free-port';
 import { tally } from '@pushfleet/shared/domain/outcomes';
-import { deviceTokens, startWorkerFleet, until, type WorkerFleet } from '../harness/worker-fleet.ts';
+import { deviceTokens, startWorkerFleet, TOPIC, until, type WorkerFleet } from '../harness/worker-fleet.ts';
 
 let fleet: WorkerFleet;
 
@@ -123,6 +123,33 @@ test('a refused credential costs no attempt: the worker stops, probes with one p
   }
   expect(fleet.apns.acceptedCount()).toBe(300);
 }, 30_000);
+
+test('a topic that our credential may not use stops its own batches only, and costs them no attempt', async () => {
+  fleet = await startWorkerFleet();
+  fleet.apns.script('device b* answer 400 TopicDisallowed');
+  const more = { pushType: 'voip', topic: `${TOPIC}.voip` };
+  const voip = await fleet.add({ deviceTokens: deviceTokens(30, 'b'), more });
+  await until(
+    () => fleet.counts('bulk'),
+    ({ delayed }) => delayed === 1,
+  );
+  const alert = await fleet.add({ deviceTokens: deviceTokens(30) });
+  await until(
+    () => fleet.told(alert),
+    (seen) => seen?.ended === true,
+    1_000,
+  );
+  const refused = fleet.apns.requests().filter(({ status }) => status === 400).length;
+  expect(fleet.workers[0]!.gate.isOpen).toBe(true);
+  expect(refused).toBeLessThanOrEqual(30 + 1);
+  fleet.apns.script('device b* accept');
+  const told = await until(
+    () => fleet.told(voip),
+    (seen) => seen?.ended === true,
+  );
+  expect(tally(told!.progress.outcomes)).toMatchObject({ accepted: 30 });
+  expect(told!.progress.trials.size).toBe(0);
+}, 20_000);
 
 test('a worker that cannot reach APNs leaves its jobs to one that can', async () => {
   fleet = await startWorkerFleet({ workers: 0 });

@@ -7,6 +7,8 @@ const STALE_SPACING_MS = 1_000;
 
 export interface SendBreakerOptions {
   readonly app: string;
+  /** Left out: all that the app sends. */
+  readonly topic?: string;
   readonly log: Log;
   /** `open`: nothing is sent. `probing`: one job may send one push. */
   readonly onState: (state: BreakerState) => void;
@@ -70,8 +72,13 @@ export class SendBreaker {
     if (answer === 'passed') {
       this.#step = 0;
       this.#stale = 0;
-      const { app } = this.options;
-      this.options.log.info({ event: 'app.resumed', app }, 'APNs accepts our credential again; app resumed');
+      const { app, topic } = this.options;
+      if (topic === undefined)
+        this.options.log.info(
+          { event: 'app.resumed', app },
+          'APNs accepts our credential again; app resumed',
+        );
+      else this.options.log.info({ event: 'topic.resumed', app, topic }, 'APNs accepts pushes to this topic');
       this.#set('closed');
       return;
     }
@@ -91,10 +98,17 @@ export class SendBreaker {
   #open(reason: string): void {
     const probeInMs = PROBE_AFTER_MS[this.#step]!;
     this.#probeAt = Date.now() + probeInMs;
-    this.options.log.error(
-      { event: 'app.stopped', app: this.options.app, reason, probeInMs },
-      'APNs refuses our credential or topic; this worker sends nothing but a probe',
-    );
+    const { app, topic } = this.options;
+    if (topic === undefined)
+      this.options.log.error(
+        { event: 'app.stopped', app, reason, probeInMs },
+        'APNs refuses our credential or topic; this worker sends nothing but a probe',
+      );
+    else
+      this.options.log.error(
+        { event: 'topic.stopped', app, topic, reason, probeInMs },
+        'our credential may not push to this topic; other topics go on',
+      );
     this.#timer = setTimeout(() => this.#set('probing'), probeInMs);
     this.#set('open');
   }

@@ -22,6 +22,7 @@ import { Lanes } from './lanes/lanes.ts';
 import { RateLimiter } from './rate-limiter.ts';
 import { ResultsPublisher } from './results-publisher.ts';
 import { type BreakerState, SendBreaker } from './send-breaker.ts';
+import { TopicBreakers } from './topic-breakers.ts';
 
 export interface WorkerOptions {
   readonly identity: AppIdentity;
@@ -50,6 +51,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
   gate.close('noControl'); // until the first copy was read
   const control = new ControlWatch({ read: () => readControlCopy(redis.adding, prefix, app), log });
   const breaker = new SendBreaker({ app, log, onState: (state) => applyBreaker(state, gate, lanes) });
+  const topicBreakers = new TopicBreakers(app, identity.topic, log);
   const checkpoints = new CheckpointWriter((list) => writeCheckpoints(redis.working, prefix, app, list));
   const queue = openQueue<BatchResult>(redis.adding, prefix, app, 'results');
   queue.on('error', (error) =>
@@ -65,6 +67,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
       log,
     }),
     breaker,
+    topicBreakers,
     checkpoints,
     readCheckpoint: ({ lane, jobId }) => readCheckpoint(redis.working, prefix, app, lane, jobId),
     results: new ResultsPublisher({ worker, add: (results) => addResults(queue, results), log }),
@@ -109,6 +112,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
       await lanes.stop(remainingMs);
       stopWatching();
       breaker.stop();
+      topicBreakers.stop();
       control.stop();
       await governor.close(Math.min(1_000, Math.max(0, remainingMs)));
     },

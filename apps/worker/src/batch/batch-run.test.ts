@@ -59,6 +59,7 @@ class Stage {
       // One push every 2 ms, so that a batch takes a while.
       limiter: { tryTake: () => false, take: () => sleep(2) },
       breaker: this.breaker,
+      topicBreakers: { of: () => null },
       checkpoints: {
         checkpoint: async () => {
           this.events.push('checkpoint');

@@ -82,7 +82,9 @@ export class BatchRun {
     this.#log(ending, stopped);
     // Handed back are those who are due; who must wait longer than that is delayed as ever.
     if (ending.kind !== 'later' || stopped !== 'halted' || ending.until > Date.now()) return ending;
-    return halted === 'breaker' ? { kind: 'later', until: parts.breaker.probeAt } : { kind: 'back' };
+    if (halted !== 'breaker') return { kind: 'back' };
+    const topicProbeAt = parts.topicBreakers.of(batch.job.topic)?.probeAt ?? 0;
+    return { kind: 'later', until: Math.max(parts.breaker.probeAt, topicProbeAt) };
   }
 
   /**

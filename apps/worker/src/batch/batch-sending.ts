@@ -3,6 +3,7 @@ import type { ApnsAnswer } from '@pushfleet/shared/domain/apns-answer';
 import { apnsId } from '@pushfleet/shared/domain/apns-id';
 import type { BatchProgress } from '@pushfleet/shared/domain/batch-progress';
 import type { RunHold } from '../lanes/run-hold.ts';
+import { TOPIC_DISALLOWED } from '../topic-breakers.ts';
 import { type AnswerEffect, applyAnswer, markUnanswered, NO_ANSWER } from './answer-effect.ts';
 import type { OpenBatch } from './open-batch.ts';
 import { RecipientQueue } from './recipient-queue.ts';
@@ -44,7 +45,7 @@ export class BatchSending {
     await this.#sendWhileDue();
     await this.#awaitAnswers();
     this.#closed = true; // what comes later belongs to another run
-    if (this.#probe !== null) this.parts.breaker.probeGivenUp();
+    if (this.#probe !== null) this.#permission.giveUpProbe();
     return this.#permission.stopCause;
   }
 
@@ -105,14 +106,20 @@ export class BatchSending {
   }
 
   #tellBreaker(position: number, answer: ApnsAnswer, { verdict, outcome, reason }: AnswerEffect): void {
-    const { breaker } = this.parts;
+    const { breaker, topicBreakers } = this.parts;
+    const topicBreaker = topicBreakers.of(this.batch.job.topic);
+    // An answer about a topic beside the app's own says nothing against our credential.
+    const isTopicRefused = topicBreaker !== null && reason === TOPIC_DISALLOWED;
+    const isStopped = verdict === 'stop' && !isTopicRefused;
     if (verdict === 'accepted') breaker.accepted();
     if (verdict === 'resend' && answer.answered && answer.status === 403) breaker.stale(reason);
     if (position === this.#probe) {
       this.#probe = null;
       const isFinal = outcome !== null && outcome !== 'failed';
-      breaker.probeAnswered(verdict === 'stop' ? 'refused' : isFinal ? 'passed' : 'unclear', reason);
-    } else if (verdict === 'stop') breaker.refused(reason);
+      breaker.probeAnswered(isStopped ? 'refused' : isFinal || isTopicRefused ? 'passed' : 'unclear', reason);
+      topicBreaker?.probeAnswered(isTopicRefused ? 'refused' : isFinal ? 'passed' : 'unclear', reason);
+    } else if (isTopicRefused) topicBreaker.refused(reason);
+    else if (isStopped) breaker.refused(reason);
   }
 
   /** What is not answered in time may have reached APNs: the next request to it is a repeat. */

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BatchJob } from '@pushfleet/shared/domain/batch-job';
 import type { RunHold } from '../lanes/run-hold.ts';
+import type { SendBreaker } from '../send-breaker.ts';
 import type { RunCheckpoints } from './run-checkpoints.ts';
 import type { SendingParts } from './sending-parts.ts';
 
@@ -20,13 +21,16 @@ export type StopCause = 'cancelled' | 'expired' | 'halted';
  */
 export class SendPermission {
   #stopCause: StopCause | null = null;
+  readonly #topicBreaker: SendBreaker | null;
 
   constructor(
     private readonly job: BatchJob,
     private readonly hold: RunHold,
     private readonly checkpoints: RunCheckpoints,
     private readonly parts: SendingParts,
-  ) {}
+  ) {
+    this.#topicBreaker = parts.topicBreakers.of(job.topic);
+  }
 
   /** Why the run must send nothing more, once it was denied. */
   get stopCause(): StopCause | null {
@@ -34,11 +38,11 @@ export class SendPermission {
   }
 
   async ask(): Promise<Permission> {
-    const { governor, limiter, breaker } = this.parts;
+    const { governor, limiter } = this.parts;
     const { lane } = this.job;
     const { signal } = this.hold;
     while (await this.#untilAllowed()) {
-      const pass = breaker.pass();
+      const pass = this.#pass();
       if (pass === 'wait') {
         await pause(LOOK_AGAIN_MS, signal);
         continue;
@@ -58,15 +62,32 @@ export class SendPermission {
         }
       } catch {
         if (held) governor.release();
-        if (pass === 'probe') breaker.probeGivenUp();
+        if (pass === 'probe') this.giveUpProbe();
         if (!signal.aborted) this.hold.halt('stopping'); // the connection is closed for good
         continue;
       }
       if (!waited || this.#verdict() === 'allowed') return pass === 'probe' ? 'probe' : 'granted';
       governor.release();
-      if (pass === 'probe') breaker.probeGivenUp();
+      if (pass === 'probe') this.giveUpProbe();
     }
     return 'denied';
+  }
+
+  /** The probe that was granted is not sent, or its answer will not be heard. */
+  giveUpProbe(): void {
+    this.parts.breaker.probeGivenUp();
+    this.#topicBreaker?.probeGivenUp();
+  }
+
+  /** Both breakers must let it pass; it is a probe for either. */
+  #pass(): 'go' | 'probe' | 'wait' {
+    const topic = this.#topicBreaker?.pass() ?? 'go';
+    // Nothing closes the lanes for the sake of a topic: its runs leave by themselves.
+    if (topic === 'wait' && this.#topicBreaker?.state === 'open') this.hold.halt('breaker');
+    if (topic === 'wait') return 'wait';
+    const app = this.parts.breaker.pass();
+    if (app === 'wait' && topic === 'probe') this.#topicBreaker?.probeGivenUp();
+    return app === 'go' ? topic : app;
   }
 
   async #untilAllowed(): Promise<boolean> {

@@ -9,6 +9,7 @@ import type { ConnectionGovernor } from '../apns/connection-governor.ts';
 import type { ControlWatch } from '../control-watch.ts';
 import type { RateLimiter } from '../rate-limiter.ts';
 import type { SendBreaker } from '../send-breaker.ts';
+import type { TopicBreakers } from '../topic-breakers.ts';
 
 /** What every batch of this worker is sent with. */
 export interface SendingParts {
@@ -16,6 +17,7 @@ export interface SendingParts {
   readonly control: Pick<ControlWatch, 'current' | 'isCancelled'>;
   readonly limiter: Pick<RateLimiter, 'tryTake' | 'take'>;
   readonly breaker: SendBreaker;
+  readonly topicBreakers: Pick<TopicBreakers, 'of'>;
   readonly checkpoints: { checkpoint(checkpoint: Checkpoint): Promise<boolean> };
   readonly readCheckpoint: (run: JobRun) => Promise<string | null>;
   readonly results: { publish(result: BatchResult, isWanted: () => boolean): Promise<boolean> };
