@@ -36,6 +36,8 @@ export interface FleetOptions {
   readonly control?: Partial<ControlCopy> | null;
   readonly maxAttempts?: number;
   readonly retryDelaysMs?: readonly number[];
+  /** Default 10 s. */
+  readonly requestTimeoutMs?: number;
   /** A Redis of its own, for tests that hurt it. */
   readonly ownRedis?: boolean;
 }
@@ -171,6 +173,7 @@ export async function startWorkerFleet(options: FleetOptions = {}): Promise<Work
         readCredential(config),
         () => takeConnectPermit(adding, prefix, APP),
         log,
+        { requestTimeoutMs: options.requestTimeoutMs },
       );
       governor.start();
       const worker = startWorker({

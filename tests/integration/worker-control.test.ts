@@ -11,7 +11,7 @@ afterEach(() => fleet.close());
 test('without a control copy nothing is sent; it starts with the first copy and stops when it vanishes', async () => {
   fleet = await startWorkerFleet({ control: null });
   await fleet.add({ deviceTokens: deviceTokens(5) });
-  await sleep(1_000);
+  await sleep(400);
   expect(fleet.apns.requestCount()).toBe(0);
   expect(fleet.workers[0]!.gate.causes).toContain('noControl');
 
@@ -26,7 +26,7 @@ test('without a control copy nothing is sent; it starts with the first copy and 
     (causes) => causes.includes('noControl'),
   );
   await fleet.add({ deviceTokens: deviceTokens(5, 'b') });
-  await sleep(700);
+  await sleep(300);
   expect(fleet.apns.requestCount()).toBe(5);
 });
 
@@ -55,7 +55,7 @@ test('pause stops a running batch within a second and hands it back; resume send
     2_000,
   );
   const sentWhenPaused = fleet.apns.requestCount();
-  await sleep(800);
+  await sleep(300);
   expect(fleet.apns.requestCount()).toBe(sentWhenPaused);
   expect(sentWhenPaused).toBeLessThan(600);
   const halfway = await fleet.told(batch);

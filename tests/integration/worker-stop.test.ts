@@ -118,7 +118,6 @@ test.each([
   ['two credentials', { PUSHFLEET_APNS_CERT: 'x' }, /are both set/],
   ['a key without its id', { PUSHFLEET_APNS_KEY_ID: '' }, /PUSHFLEET_APNS_KEY_ID is missing/],
   ['a key that is none', { PUSHFLEET_APNS_KEY: 'hello' }, /PUSHFLEET_APNS_KEY: .*\.p8/],
-  ['a Redis that is not there', { PUSHFLEET_REDIS_URL: 'redis://127.0.0.1:1' }, /Redis cannot be reached/],
 ])('%s: the start is refused with a sentence, before anything is opened', async (_, more, sentence) => {
   fleet = await startWorkerFleet({ workers: 0 });
   const { child, output } = startProcess(more);

@@ -1,7 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { ConfigurationError } from '@pushfleet/shared/platform/config';
 import type { Log } from '@pushfleet/shared/platform/log';
-import { type ConnectionGovernor, createConnectionGovernor } from './apns/connection-governor.ts';
+import {
+  type ConnectionGovernor,
+  createConnectionGovernor,
+  type GovernorOptions,
+} from './apns/connection-governor.ts';
 import type { ApnsCredential } from './apns/credential.ts';
 import { createNodeApnConnector } from './apns/node-apn-connection.ts';
 import { createProviderTokenSource } from './apns/provider-token.ts';
@@ -21,6 +25,7 @@ export function openGovernor(
   credential: ApnsCredential,
   connectPermit: () => Promise<number>,
   log: Log,
+  more: Pick<GovernorOptions, 'requestTimeoutMs'> = {},
 ): ConnectionGovernor {
   const url = new URL(config.PUSHFLEET_APNS_URL ?? `https://${HOSTS[config.PUSHFLEET_APNS_ENVIRONMENT]}`);
   const proxy = config.PUSHFLEET_APNS_PROXY === undefined ? undefined : new URL(config.PUSHFLEET_APNS_PROXY);
@@ -33,7 +38,8 @@ export function openGovernor(
     proxy: proxy && { host: bareHost(proxy), port: proxy.port === '' ? 80 : Number(proxy.port) },
     providerToken: source && (() => source.current()),
   });
-  return createConnectionGovernor({ open, maxInFlight: config.PUSHFLEET_MAX_IN_FLIGHT, connectPermit, log });
+  const maxInFlight = config.PUSHFLEET_MAX_IN_FLIGHT;
+  return createConnectionGovernor({ open, maxInFlight, connectPermit, log, ...more });
 }
 
 function readCaFile(path: string | undefined): string | undefined {

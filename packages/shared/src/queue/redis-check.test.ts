@@ -1,5 +1,7 @@
 import { expect, test } from '@jest/globals';
-import { redisFaults } from './redis-check.ts';
+import { createLog } from '../platform/log.ts';
+import { checkRedis, redisFaults } from './redis-check.ts';
+import { connectRedis } from './redis-connection.ts';
 
 const info = (version: string, aof: number, policy: string) =>
   `# Server\r\nredis_version:${version}\r\n# Persistence\r\naof_enabled:${aof}\r\n# Memory\r\nmaxmemory_policy:${policy}\r\n`;
@@ -18,4 +20,13 @@ test.each([
 
 test('a managed Redis that does not tell is believed', () => {
   expect(redisFaults('redis_version:7.1.0\r\n')).toEqual([]);
+});
+
+test('a Redis that is not there is asked for a while, then told with its cause', async () => {
+  const log = createLog('worker', { level: 'silent', format: 'json' });
+  const redis = connectRedis({ target: { kind: 'single', url: 'redis://127.0.0.1:1' }, log }, 'adding');
+  const startedAt = performance.now();
+  await expect(checkRedis(redis, 400)).rejects.toThrow(/Redis cannot be reached \(.*ECONNREFUSED/);
+  expect(performance.now() - startedAt).toBeGreaterThan(250);
+  redis.disconnect();
 });
