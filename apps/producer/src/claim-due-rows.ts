@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { defaultLifetimeMs, dueWindow, hotWindow } from '@pushfleet/shared/domain/due-window';
 import { requestOfRow, rowDigest } from '@pushfleet/shared/domain/row-request';
-import { dueInstant, utcDateTime } from '@pushfleet/shared/domain/wall-time';
+import { dueInstant, isSameTime, utcDateTime } from '@pushfleet/shared/domain/wall-time';
 import {
   type Claim,
   type ClaimRequest,
@@ -31,6 +31,7 @@ export class DueRowClaimer {
   readonly #now: () => number;
   #lastLookAt: number;
   #lastWholeLookAt = 0;
+  #lastRearmedLookAt = 0;
   /** More rows are due than one look takes. */
   #isFlooded = false;
 
@@ -52,7 +53,8 @@ export class DueRowClaimer {
     const window = looksAtAll ? whole : hotWindow(whole, now, zone);
     const rows: FoundRow[] = await findDueRows(store, window, ROWS_PER_LOOK, 'oldest');
     this.#isFlooded = rows.length === ROWS_PER_LOOK;
-    if (looksAtAll) {
+    if (now - this.#lastRearmedLookAt >= WHOLE_WINDOW_EVERY_MS) {
+      this.#lastRearmedLookAt = now;
       const resend = config.PUSHFLEET_ON_SENT_RESET === 'resend';
       rows.push(...(await findRearmedRows(store, whole, ROWS_PER_LOOK, false)));
       if (resend) rows.push(...(await findRearmedRows(store, whole, ROWS_PER_LOOK, true)));
@@ -148,12 +150,6 @@ async function freeze(
 /** The row's expiry; 0 asks APNs for one try but is no time to stop at. */
 function deadlineOf(expiration: number | null, otherwise: string): string {
   return expiration === null || expiration === 0 ? otherwise : utcDateTime(expiration * 1000);
-}
-
-/** Due times as the row and our own column write them: with or without fractions. */
-function isSameTime(a: string, b: string): boolean {
-  const plain = (text: string) => (text.includes('.') ? text.replace(/\.?0+$/, '') : text);
-  return plain(a) === plain(b);
 }
 
 /** Zone of the due times. */

@@ -2,8 +2,13 @@ import { deviceTokenDigest, normalizeDeviceToken } from '@pushfleet/shared/domai
 import { decodeRecipients } from '@pushfleet/shared/domain/recipient-list';
 import { wallTime } from '@pushfleet/shared/domain/wall-time';
 import { readTokensById } from '@pushfleet/shared/store/audience';
-import { completeDispatches, readFinishedDispatches } from '@pushfleet/shared/store/completion';
-import { addTwinRetirements, readRetirementsOf, readTwinLists } from '@pushfleet/shared/store/retirements';
+import { type Among, completeDispatches, readFinishedDispatches } from '@pushfleet/shared/store/completion';
+import {
+  addTwinRetirements,
+  readDispatchesWithTwins,
+  readRetirementsOf,
+  readTwinLists,
+} from '@pushfleet/shared/store/retirements';
 import { columnZone } from './claim-due-rows.ts';
 import type { ProducerContext } from './producer-context.ts';
 
@@ -19,6 +24,8 @@ export class DispatchCompleter {
   /** Dispatches of which a batch was settled lately: looked at first. */
   readonly #hints = new Set<number>();
   #sweptAt = 0;
+  /** Where a sweep over all that are sending stands; 0: at its start. */
+  #sweptTo = 0;
 
   constructor(context: ProducerContext) {
     this.#context = context;
@@ -30,14 +37,25 @@ export class DispatchCompleter {
 
   /** @returns true when there is more to end at once */
   async look(): Promise<boolean> {
-    const { store, config, log } = this.#context;
     const hinted = [...this.#hints].slice(0, GROUP);
     for (const dispatchId of hinted) this.#hints.delete(dispatchId);
-    const sweeps = Date.now() - this.#sweptAt >= SWEEP_EVERY_MS;
-    if (hinted.length === 0 && !sweeps) return false;
-    const finished = await readFinishedDispatches(store, GROUP, sweeps ? undefined : hinted);
-    if (sweeps && finished.length < GROUP) this.#sweptAt = Date.now();
-    for (const { dispatchId } of finished) await retireTwins(this.#context, dispatchId);
+    await this.#end({ ids: hinted });
+    if (Date.now() - this.#sweptAt >= SWEEP_EVERY_MS) {
+      // On from the last one of the group: those whose rows the backend holds locked must not hide the others.
+      const group = await this.#end({ after: this.#sweptTo });
+      this.#sweptTo = group.length === GROUP ? group.at(-1)!.dispatchId : 0;
+      if (this.#sweptTo > 0) return true;
+      this.#sweptAt = Date.now();
+    }
+    return this.#hints.size > 0;
+  }
+
+  async #end(among: Among): Promise<Awaited<ReturnType<typeof readFinishedDispatches>>> {
+    const { store, config, log } = this.#context;
+    const finished = await readFinishedDispatches(store, among, GROUP);
+    const ids = finished.map(({ dispatchId }) => dispatchId);
+    for (const dispatchId of await readDispatchesWithTwins(store, ids))
+      await retireTwins(this.#context, dispatchId);
     const ended = await completeDispatches(
       store,
       finished,
@@ -48,7 +66,7 @@ export class DispatchCompleter {
         { event: 'dispatch.done', dispatches: ended.length, ids: ended.slice(0, 10) },
         'notifications done',
       );
-    return this.#hints.size > 0 || finished.length === GROUP;
+    return finished;
   }
 }
 
@@ -58,9 +76,7 @@ export class DispatchCompleter {
  */
 async function retireTwins({ store }: ProducerContext, dispatchId: number): Promise<void> {
   const lists = await readTwinLists(store, dispatchId);
-  if (lists.length === 0) return;
   const retired = await readRetirementsOf(store, dispatchId);
-  if (retired.size === 0) return;
   for (const list of lists) {
     const rows = await readTokensById(store, decodeRecipients(list));
     const twins = [...rows].flatMap(([tokenId, { deviceToken: stored }]) => {

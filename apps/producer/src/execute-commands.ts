@@ -82,18 +82,22 @@ function rateSentence({ app, perSecond }: { app: string; perSecond: number | nul
 
 async function cancel(context: ProducerContext, notificationId: string, by: string): Promise<CommandResult> {
   const { store, config, rules } = context;
-  const dispatch = await readLastDispatch(store, notificationId);
-  if (dispatch === null) {
-    const cancelled = await cancelUnclaimed(store, notificationId, by, {
-      app: rules.defaultApp,
-      zone: backendZone(context),
-      lifetimeMs: defaultLifetimeMs(config.PUSHFLEET_MAX_AGE),
-    });
-    return cancelled
-      ? { succeeded: true, result: `notification ${notificationId} is cancelled; nothing of it was sent` }
-      : { succeeded: false, result: `there is no unsent notification ${notificationId}` };
-  }
-  if (await cancelDispatch(store, dispatch.dispatchId, by))
+  const last = await readLastDispatch(store, notificationId);
+  if (last !== null && (await cancelDispatch(store, last.dispatchId, by)))
     return { succeeded: true, result: `notification ${notificationId} is being cancelled` };
-  return { succeeded: false, result: `notification ${notificationId} is ${dispatch.state} already` };
+  // Not claimed yet, for the first time or for another round.
+  const claimed = {
+    app: rules.defaultApp,
+    zone: backendZone(context),
+    lifetimeMs: defaultLifetimeMs(config.PUSHFLEET_MAX_AGE),
+  };
+  if (await cancelUnclaimed(store, notificationId, by, claimed, last))
+    return { succeeded: true, result: `notification ${notificationId} is cancelled; nothing of it was sent` };
+  return {
+    succeeded: false,
+    result:
+      last === null
+        ? `there is no unsent notification ${notificationId}`
+        : `notification ${notificationId} is ${last.state} already`,
+  };
 }

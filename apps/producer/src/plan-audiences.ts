@@ -37,6 +37,7 @@ const LEASES_EVERY_MS = 2_000;
 /** A look waits so long for one audience with groups; then that goes on beside it, so that nobody waits behind it. */
 const ALONE_MS = 100;
 const ALONE_AT_ONCE = 4;
+const LOOK_MS = 200;
 /** One whose planning failed is left alone for a while: what ails it may ail it for ever. */
 const FAILED_REST_MS = 5_000;
 
@@ -103,8 +104,12 @@ export class AudiencePlanner {
       for (let at = 0; at < small.length; at += SMALL_GROUP)
         planned += await this.#planSmall(small.slice(at, at + SMALL_GROUP), lists);
       if (planned > 0) this.#onPlanned();
-      for (const planning of known.filter((one) => !isSmall(one)))
+      const until = performance.now() + LOOK_MS;
+      for (const planning of known.filter((one) => !isSmall(one))) {
+        // The next look begins with the small ones that came meanwhile.
+        if (performance.now() > until) return true;
         if (await this.#planAlone(planning, lists.get(planning.notificationId!)!)) planned++;
+      }
       return planned > 0;
     } finally {
       for (const { dispatchId } of plannings)

@@ -94,7 +94,7 @@ function parseObject(text: string | null, what: string): Record<string, unknown>
       return value as Record<string, unknown>;
     return `${what} is JSON but no object`;
   } catch {
-    return `${what} is no valid JSON (or longer than 6,000 characters)`;
+    return `${what} is no valid JSON (or longer than 65,536 characters)`;
   }
 }
 

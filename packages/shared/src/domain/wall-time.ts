@@ -60,6 +60,12 @@ export function wallTime(instant: number, zone: string): string {
   return DateTime.fromMillis(instant, { zone }).toFormat(SQL_FORMAT);
 }
 
+/** Whether two DATETIME texts are the same time: columns write it with or without fractions. */
+export function isSameTime(a: string, b: string): boolean {
+  const plain = (text: string) => (text.includes('.') ? text.replace(/\.?0+$/, '') : text);
+  return plain(a) === plain(b);
+}
+
 /** When the day of `now` began, as an instant: midnight does not exist everywhere, every day. */
 export function startOfDay(now: number, zone: string): number {
   return DateTime.fromMillis(now, { zone }).startOf('day').toMillis();

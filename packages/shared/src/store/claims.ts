@@ -91,9 +91,10 @@ export async function freezeClaims(
 ): Promise<void> {
   if (claims.length === 0) return;
   await database.change(
-    `UPDATE ${tables.dispatch} d JOIN (${claims
+    // STRAIGHT_JOIN: from our list to the rows. By itself MariaDB may go through all claims, others' too, locking them.
+    `UPDATE (${claims
       .map(() => 'SELECT ? AS id, ? AS app, ? AS lane, ? AS request, ? AS deadline')
-      .join(' UNION ALL ')}) v ON v.id = d.id
+      .join(' UNION ALL ')}) v STRAIGHT_JOIN ${tables.dispatch} d ON d.id = v.id
         SET d.app = v.app, d.lane = v.lane, d.request = v.request, d.deadline = v.deadline
       WHERE d.state = 'planning' AND d.request IS NULL`,
     claims.flatMap((c) => [c.dispatchId, c.app, c.lane, c.request, c.deadline]),
@@ -114,16 +115,17 @@ export async function invalidateClaims(
   }
 }
 
-/** Invalid claims that are still in the window, with the digest of what was wrong then. */
+/** Invalid claims that are still in the window, from a dispatch on, with the digest of what was wrong then. */
 export async function readInvalidClaims(
   { database, tables }: Store,
   dueAfter: string,
+  afterDispatch: number,
   limit: number,
 ): Promise<{ dispatchId: number; notificationId: string; digest: string }[]> {
   const rows = await database.arrays(
     `SELECT id, notification_id, row_digest FROM ${tables.dispatch}
-      WHERE state = 'invalid' AND due_at >= ? AND notification_id IS NOT NULL ORDER BY due_at DESC LIMIT ${limit}`,
-    [dueAfter],
+      WHERE state = 'invalid' AND due_at >= ? AND notification_id IS NOT NULL AND id > ? ORDER BY id LIMIT ${limit}`,
+    [dueAfter, afterDispatch],
   );
   return rows.map(([id, notificationId, digest]) => ({
     dispatchId: Number(id),

@@ -39,13 +39,20 @@ export async function requestCommand(
   return firstId;
 }
 
+/**
+ * Not executed yet, or taken by a producer that never told what came of it and may have died: those that may
+ * be done twice are done by another then. A pause or a rate is not: somebody may have decided otherwise since.
+ */
+const OPEN = `(executed_at IS NULL OR (succeeded IS NULL AND verb IN ('cancel', 'restoreDevices')
+  AND executed_at BETWEEN UTC_TIMESTAMP(3) - INTERVAL 1 HOUR AND UTC_TIMESTAMP(3) - INTERVAL 30 SECOND))`;
+
 export async function readPendingCommands(
   { database, tables }: Tables,
   limit: number,
 ): Promise<PendingCommand[]> {
   const rows = await database.rows<{ id: number; verb: string; arguments: string; by: string }>(
     `SELECT id, verb, arguments, requested_by AS \`by\` FROM ${tables.command}
-      WHERE executed_at IS NULL ORDER BY id LIMIT ${limit}`,
+      WHERE ${OPEN} ORDER BY id LIMIT ${limit}`,
   );
   return rows.map((row) => ({ id: row.id, by: row.by, command: parseCommand(row.verb, row.arguments) }));
 }
@@ -53,7 +60,7 @@ export async function readPendingCommands(
 /** Takes a command for execution; false when another producer has it. */
 export async function takeCommand({ database, tables }: Tables, id: number): Promise<boolean> {
   const matched = await database.change(
-    `UPDATE ${tables.command} SET executed_at = UTC_TIMESTAMP(3) WHERE id = ? AND executed_at IS NULL`,
+    `UPDATE ${tables.command} SET executed_at = UTC_TIMESTAMP(3) WHERE id = ? AND ${OPEN}`,
     [id],
   );
   return matched === 1;

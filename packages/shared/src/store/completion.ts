@@ -11,21 +11,24 @@ interface FinishedDispatch {
   readonly expired: boolean;
 }
 
-/** Sending dispatches without an open batch; of the given ones only, or of all. */
+/** Which sending dispatches are looked at: the given ones, or all behind one. */
+export type Among = { readonly ids: readonly number[] } | { readonly after: number };
+
+/** Sending dispatches without an open batch, in the order of their ids. */
 export async function readFinishedDispatches(
   { database, tables }: Store,
+  among: Among,
   limit: number,
-  among?: readonly number[],
 ): Promise<FinishedDispatch[]> {
-  if (among?.length === 0) return [];
+  if ('ids' in among && among.ids.length === 0) return [];
   const rows = await database.arrays(
     `SELECT d.id, d.notification_id,
             EXISTS (SELECT 1 FROM ${tables.batch} x WHERE x.dispatch_id = d.id AND x.expired > 0)
        FROM ${tables.dispatch} d
-      WHERE d.state = 'sending' ${among === undefined ? '' : 'AND d.id IN (?)'}
+      WHERE d.state = 'sending' AND ${'ids' in among ? 'd.id IN (?)' : 'd.id > ?'}
         AND NOT EXISTS (SELECT 1 FROM ${tables.batch} b WHERE b.dispatch_id = d.id AND b.state <> 'settled')
-      LIMIT ${limit}`,
-    among === undefined ? [] : [among],
+      ORDER BY d.id LIMIT ${limit}`,
+    ['ids' in among ? among.ids : among.after],
   );
   return rows.map(([id, notificationId, expired]) => ({
     dispatchId: Number(id),

@@ -45,7 +45,9 @@ const VERSIONS: readonly Version[] = [
         notification_id ${backend.notificationId.ownType} NOT NULL PRIMARY KEY,
         options MEDIUMTEXT NOT NULL COMMENT 'JSON: what the notification has no column for',
         request_key VARCHAR(190) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin GENERATED ALWAYS AS
-          (CASE WHEN JSON_VALID(options) THEN JSON_UNQUOTE(JSON_EXTRACT(options, '$.key')) END) VIRTUAL,
+          (CASE WHEN JSON_VALID(options) THEN
+             CASE JSON_TYPE(JSON_EXTRACT(options, '$.key')) WHEN 'STRING' THEN JSON_UNQUOTE(JSON_EXTRACT(options, '$.key')) END
+           END) VIRTUAL,
         UNIQUE KEY request_key (request_key)
       ) ${OPTIONS}`,
       `CREATE TABLE IF NOT EXISTS ${t.dispatch} (

@@ -6,6 +6,8 @@ import type { Store } from './store.ts';
 
 /** Longer texts are cut when read: nothing that long can be sent, and a row may hold a gigabyte. */
 const TEXT_LIMIT = 6_000;
+/** Of JSON: a character of the payload may be written in six, as PHP does by itself. */
+const JSON_LIMIT = 65_536;
 
 /** The optional columns of a notification, in the order in which they are read. */
 const OPTION_COLUMNS = [
@@ -58,12 +60,12 @@ export async function readNotificationRows(
       const name = `n.${quoteName(notification[column]!)}`;
       return column === 'expiry' && backend.expiryIsTimestamp
         ? `, FLOOR(UNIX_TIMESTAMP(${name}))`
-        : `, LEFT(${name}, ${TEXT_LIMIT})`;
+        : `, LEFT(${name}, ${column === 'payload' ? JSON_LIMIT : TEXT_LIMIT})`;
     })
     .join('');
   const rows = await on.arrays(
     `SELECT n.${c.notificationId}, ${unsent.sql}, n.${c.due}, LEFT(${message}, ${TEXT_LIMIT}), OCTET_LENGTH(${message}),
-            LEFT(r.options, 65536)${optional}
+            LEFT(r.options, ${JSON_LIMIT})${optional}
        FROM ${c.notification} n LEFT JOIN ${tables.request} r ON r.notification_id = n.${c.notificationId}
       WHERE n.${c.notificationId} IN (?)`,
     [...unsent.values, ids.map((id) => idValue(backend.notificationId, id))],

@@ -159,12 +159,12 @@ export async function saveSmallPlans(
     const mine = plans.filter(({ planning }) => fences.get(planning.dispatchId) === planning.fence);
     if (mine.length === 0) return [];
     await on.change(
-      `UPDATE ${tables.dispatch} d JOIN (${mine
+      `UPDATE (${mine
         .map(
           () =>
             'SELECT ? AS id, ? AS lane, ? AS batches, ? AS recipients, ? AS direct_members, ? AS inactive, ? AS duplicates, ? AS malformed, ? AS other_app',
         )
-        .join(' UNION ALL ')}) v ON v.id = d.id
+        .join(' UNION ALL ')}) v STRAIGHT_JOIN ${tables.dispatch} d ON d.id = v.id
           SET d.state = 'sending', d.owner = NULL, d.lease_until = NULL, d.planned_at = UTC_TIMESTAMP(3), d.lane = v.lane,
               d.batches = v.batches, d.recipients = v.recipients, d.direct_members = v.direct_members,
               d.inactive = v.inactive, d.duplicates = v.duplicates, d.malformed = v.malformed, d.other_app = v.other_app`,

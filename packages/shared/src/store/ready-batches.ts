@@ -58,7 +58,7 @@ export async function readWaitingDispatches(
   return rows.map(([id]) => Number(id));
 }
 
-/** The first planned batches of each of these dispatches, while they are sending. */
+/** The first planned batches of each of these dispatches, while they are sending, dispatch by dispatch. */
 export async function readPlannedBatches(
   store: Store,
   app: string,
@@ -76,12 +76,14 @@ export async function readPlannedBatches(
          WHERE app = ? AND lane = ? AND state = 'planned' AND dispatch_id = ?
          ORDER BY seq LIMIT ${perDispatch})`,
   );
-  return readReady(
+  const batches = await readReady(
     store,
     `(${branches.join(' UNION ALL ')}) p JOIN ${tables.batch} b ON b.dispatch_id = p.dispatch_id AND b.seq = p.seq`,
     dispatchIds.flatMap((id) => [app, lane, id]),
     '',
   );
+  // The order of a join is nobody's promise, and where the round goes on depends on it.
+  return batches.sort((a, b) => a.dispatchId - b.dispatchId || a.seq - b.seq);
 }
 
 /** Parked batches whose time has come. */
@@ -162,9 +164,10 @@ export async function markQueued(
     const taken = marks.filter(({ batch }) => free.has(`${batch.dispatchId}-${batch.seq}-${batch.revision}`));
     if (taken.length === 0) return [];
     await on.change(
-      `UPDATE ${tables.batch} b JOIN (${taken
+      `UPDATE (${taken
         .map(() => 'SELECT ? AS dispatch_id, ? AS seq, ? AS state, ? AS outcomes, ? AS cancelled')
-        .join(' UNION ALL ')}) v ON v.dispatch_id = b.dispatch_id AND v.seq = b.seq
+        .join(' UNION ALL ')}) v
+          STRAIGHT_JOIN ${tables.batch} b ON b.dispatch_id = v.dispatch_id AND b.seq = v.seq
           SET b.state = v.state, b.generation = b.generation + 1, b.revision = b.revision + 1,
               b.queued_at = UTC_TIMESTAMP(3), b.not_before = NULL, b.outcomes = v.outcomes,
               b.cancelled = b.cancelled + v.cancelled,

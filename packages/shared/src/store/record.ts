@@ -179,12 +179,13 @@ async function updateBatches(
 ) {
   if (rows.length === 0) return;
   await on.change(
-    `UPDATE ${tables.batch} b JOIN (${rows
+    `UPDATE (${rows
       .map(
         () =>
           'SELECT ? AS dispatch_id, ? AS seq, ? AS state, ? AS outcomes, ? AS trials, ? AS not_before, ? AS accepted, ? AS rejected, ? AS retired, ? AS expired, ? AS cancelled, ? AS failed, ? AS resent, ? AS first_at, ? AS last_at',
       )
-      .join(' UNION ALL ')}) v ON v.dispatch_id = b.dispatch_id AND v.seq = b.seq
+      .join(' UNION ALL ')}) v
+        STRAIGHT_JOIN ${tables.batch} b ON b.dispatch_id = v.dispatch_id AND b.seq = v.seq
         SET b.settled_at = IF(v.state = 'settled', COALESCE(b.settled_at, UTC_TIMESTAMP(3)), NULL),
             b.state = v.state, b.outcomes = v.outcomes, b.trials = v.trials, b.not_before = v.not_before,
             b.accepted = v.accepted, b.rejected = v.rejected, b.retired = v.retired, b.expired = v.expired,

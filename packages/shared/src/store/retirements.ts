@@ -125,6 +125,24 @@ export async function applyRetirements(
   });
 }
 
+/** Which of these dispatches have twins and device tokens that APNs called dead: few of many have both. */
+export async function readDispatchesWithTwins(
+  { database, tables }: Store,
+  dispatchIds: readonly number[],
+): Promise<number[]> {
+  if (dispatchIds.length === 0) return [];
+  const retired = await database.arrays(
+    `SELECT DISTINCT dispatch_id FROM ${tables.retirement} WHERE dispatch_id IN (?)`,
+    [dispatchIds],
+  );
+  if (retired.length === 0) return [];
+  const rows = await database.arrays(
+    `SELECT DISTINCT dispatch_id FROM ${tables.batch} WHERE dispatch_id IN (?) AND twins IS NOT NULL`,
+    [retired.map(([id]) => Number(id))],
+  );
+  return rows.map(([id]) => Number(id));
+}
+
 /** Twins: other rows with the same device token, which planning left out as duplicates of the retired one. */
 export async function readTwinLists({ database, tables }: Store, dispatchId: number): Promise<Buffer[]> {
   const rows = await database.arrays(

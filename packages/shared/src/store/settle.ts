@@ -1,6 +1,6 @@
 import { CANCELLED, type EXPIRED, tally, WAITING } from '../domain/outcomes.ts';
-import { dueInstant, utcDateTime } from '../domain/wall-time.ts';
-import { idText, idValue } from './backend-schema.ts';
+import { dueInstant, isSameTime, utcDateTime } from '../domain/wall-time.ts';
+import { idValue } from './backend-schema.ts';
 import { columnNames, unsentCondition } from './column-names.ts';
 import { readNotificationRows } from './notification-rows.ts';
 import type { Store } from './store.ts';
@@ -91,6 +91,7 @@ export async function cancelDispatch(
  * it by. A new due time arms it again.
  *
  * @param lifetimeMs from its due time to its deadline
+ * @param last its last round, where it was sent or cancelled before and has a new due time since
  * @returns false when there is no such unsent row, or somebody claimed it meanwhile
  */
 export async function cancelUnclaimed(
@@ -98,18 +99,21 @@ export async function cancelUnclaimed(
   notificationId: string,
   by: string,
   { app, zone, lifetimeMs }: { readonly app: string; readonly zone: string; readonly lifetimeMs: number },
+  last: { readonly round: number; readonly dueWall: string } | null,
 ): Promise<boolean> {
   const { database, tables, backend } = store;
   const [row] = await readNotificationRows(store, [notificationId]);
   const dueAt = row === undefined || !row.unsent ? null : dueInstant(row.due, zone);
   if (row === undefined || dueAt === null) return false;
+  if (last !== null && isSameTime(last.dueWall, row.due)) return false;
   try {
     await database.change(
       `INSERT INTO ${tables.dispatch}
-         (notification_id, app, state, nonce, due_wall, due_at, deadline, claimed_at, finished_at, error)
-       VALUES (?, ?, 'cancelled', '', ?, ?, ?, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), ?)`,
+         (notification_id, round, app, state, nonce, due_wall, due_at, deadline, claimed_at, finished_at, error)
+       VALUES (?, ?, ?, 'cancelled', '', ?, ?, ?, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), ?)`,
       [
         idValue(backend.notificationId, row.id),
+        (last?.round ?? 0) + 1,
         app,
         row.due,
         utcDateTime(dueAt),
@@ -172,11 +176,13 @@ export async function readForeignSent(store: Store, limit: number): Promise<numb
 export async function readLastDispatch(
   { database, tables, backend }: Store,
   notificationId: string,
-): Promise<{ dispatchId: number; state: string } | null> {
+): Promise<{ dispatchId: number; state: string; round: number; dueWall: string } | null> {
   if (backend.notificationId.kind === 'integer' && !/^\d{1,19}$/.test(notificationId)) return null;
   const rows = await database.arrays(
-    `SELECT id, state FROM ${tables.dispatch} WHERE notification_id = ? ORDER BY round DESC LIMIT 1`,
+    `SELECT id, state, round, due_wall FROM ${tables.dispatch} WHERE notification_id = ? ORDER BY round DESC LIMIT 1`,
     [idValue(backend.notificationId, notificationId)],
   );
-  return rows[0] === undefined ? null : { dispatchId: Number(rows[0][0]), state: idText(rows[0][1]) };
+  if (rows[0] === undefined) return null;
+  const [id, state, round, dueWall] = rows[0];
+  return { dispatchId: Number(id), state: String(state), round: Number(round), dueWall: String(dueWall) };
 }
