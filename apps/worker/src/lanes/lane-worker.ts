@@ -2,8 +2,9 @@ import type { Lane } from '@pushfleet/shared/domain/lanes';
 import type { Log } from '@pushfleet/shared/platform/log';
 import type { RedisClient } from '@pushfleet/shared/queue/redis-connection';
 import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq';
-import { BullWorker } from './bull-worker.ts';
+import { BullWorker, LOCK_DURATION_MS } from './bull-worker.ts';
 import { JobBudget, recipientsOf } from './job-budget.ts';
+import { LockKeeper } from './lock-keeper.ts';
 import { type HaltCause, RunHold } from './run-hold.ts';
 
 /** A job that this worker has locked, without BullMQ's types. */
@@ -47,6 +48,7 @@ const DEAF_MS = 60_000;
 export class LaneWorker {
   readonly #bull: BullWorker;
   readonly #budget: JobBudget;
+  readonly #locks: LockKeeper;
   /** By job id. BullMQ renews locks by job id, so one job must not run twice in one process (F10). */
   readonly #running = new Map<string, { readonly lockToken: string; readonly hold: RunHold }>();
   /** Processed, and BullMQ has still to tell Redis. */
@@ -61,6 +63,10 @@ export class LaneWorker {
       onRenewed: (jobId, lockToken, mono, wall) => this.#holdOf(jobId, lockToken)?.renewed(mono, wall),
       onRenewalRefused: (jobId, lockToken) => this.#holdOf(jobId, lockToken)?.halt('lost'),
     });
+    this.#locks = new LockKeeper(
+      () => [...this.#running].map(([jobId, run]) => ({ jobId, ...run })),
+      (jobIds, lockTokens) => this.#bull.extendJobLocks(jobIds, lockTokens, LOCK_DURATION_MS),
+    );
     // Told as soon as a job is fetched: BullMQ fetches as many as it may before it processes the first.
     this.#bull.on('active', (job) => {
       this.#budget.add(job.id!, recipientsOf(job.data));
@@ -116,6 +122,7 @@ export class LaneWorker {
 
   /** Lets go of Redis. Never BullMQ's own orderly close, which waits for ever while Redis is away. */
   async disconnect(): Promise<void> {
+    this.#locks.stop();
     await this.#bull.close(true);
   }
 
