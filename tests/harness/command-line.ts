@@ -103,9 +103,11 @@ function runBinary(
 export function answerCommands(store: OpenStore): { stop(): Promise<void> } {
   let stopped = false;
   const log = { info() {}, warn() {} };
+  const rules = { defaultApp: 'shop' };
+  const config = { PUSHFLEET_TIMEZONE: 'UTC', PUSHFLEET_MAX_AGE: 86_400_000 };
   const answering = (async () => {
     while (!stopped) {
-      await executeCommands({ store, log } as never, () => {});
+      await executeCommands({ store, log, rules, config } as never, () => {});
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   })();
