@@ -36,7 +36,7 @@ const UNFROZEN_MS = 3_000;
 const LEASES_EVERY_MS = 2_000;
 /** A look waits so long for one audience with groups; then that goes on beside it, so that nobody waits behind it. */
 const ALONE_MS = 100;
-const ALONE_AT_ONCE = 4;
+const ALONE_AT_ONCE = 3;
 const LOOK_MS = 200;
 /** One whose planning failed is left alone for a while: what ails it may ail it for ever. */
 const FAILED_REST_MS = 5_000;

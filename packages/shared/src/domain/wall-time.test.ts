@@ -91,3 +91,10 @@ test('what is no time is null', () => {
 test('our own columns are UTC', () => {
   expect(utcInstant(utcDateTime(1_700_000_000_123))).toBe(1_700_000_000_123);
 });
+
+test.each([
+  [Number.MAX_SAFE_INTEGER, '9999-12-31 23:59:59.999'],
+  [-1, '1970-01-01 00:00:00.000'],
+])('an instant that no DATETIME holds (%d) is cut to one that does', (instant, text) => {
+  expect(utcDateTime(instant)).toBe(text);
+});

@@ -71,9 +71,12 @@ export function startOfDay(now: number, zone: string): number {
   return DateTime.fromMillis(now, { zone }).startOf('day').toMillis();
 }
 
-/** An instant as UTC DATETIME(3) text, the form of our own columns. */
+/** The end of the year 9999, where DATETIME ends. */
+const LAST_INSTANT = 253_402_300_799_999;
+
+/** An instant as UTC DATETIME(3) text, the form of our own columns; what a DATETIME cannot hold is cut to what it can. */
 export function utcDateTime(instant: number): string {
-  return new Date(instant).toISOString().slice(0, 23).replace('T', ' ');
+  return new Date(Math.min(Math.max(instant, 0), LAST_INSTANT)).toISOString().slice(0, 23).replace('T', ' ');
 }
 
 /** Our own UTC DATETIME(3) text as an instant. */

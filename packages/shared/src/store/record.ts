@@ -1,17 +1,15 @@
-import { apnsId } from '../domain/apns-id.ts';
 import {
   type BatchProgress,
   decodeProgress,
   earliestNotBefore,
   encodeProgress,
-  hasRefusal,
   mergeProgress,
   newProgress,
 } from '../domain/batch-progress.ts';
-import { FAILED, isSettled, OUTCOMES, tally, WAITING } from '../domain/outcomes.ts';
-import { decodeRecipients } from '../domain/recipient-list.ts';
+import { isSettled, OUTCOMES, tally, WAITING } from '../domain/outcomes.ts';
 import { utcDateTime, utcInstant } from '../domain/wall-time.ts';
 import type { SqlValue, Statements } from './database.ts';
+import { dateOrNull, type StoredBatch, type ToldBatch, writeOutcomes } from './outcome-rows.ts';
 import type { Store } from './store.ts';
 
 /** What somebody tells of one batch. */
@@ -33,15 +31,6 @@ export interface Recorded {
   readonly news: readonly { readonly outcome: string; readonly reason: string; readonly count: number }[];
 }
 
-interface StoredBatch {
-  readonly state: string;
-  readonly app: string;
-  readonly nonce: string;
-  readonly generation: number;
-  readonly recipients: Buffer;
-  readonly progress: BatchProgress;
-}
-
 /**
  * Merges what workers tell into MySQL, several batches in one transaction: bytes by the larger one, the
  * rows of refused recipients and the retirements with them. Repeats and late tellings change nothing.
@@ -55,7 +44,7 @@ export async function recordTellings(
   return store.database.transaction(async (on) => {
     const stored = await lockBatches(store, on, tellings);
     const recorded: Recorded[] = [];
-    const changed = new Map<string, { telling: TellingOfBatch; batch: StoredBatch; before: BatchProgress }>();
+    const changed = new Map<string, ToldBatch>();
     for (const telling of tellings) {
       const key = `${telling.dispatchId}-${telling.seq}`;
       const batch = stored.get(key);
@@ -172,11 +161,7 @@ export function storedProgress(
   };
 }
 
-async function updateBatches(
-  { tables }: Store,
-  on: Statements,
-  rows: readonly { batch: StoredBatch; telling: TellingOfBatch }[],
-) {
+async function updateBatches({ tables }: Store, on: Statements, rows: readonly ToldBatch[]) {
   if (rows.length === 0) return;
   await on.change(
     `UPDATE (${rows
@@ -216,78 +201,6 @@ async function updateBatches(
   );
 }
 
-async function writeOutcomes(
-  { tables }: Store,
-  on: Statements,
-  rows: readonly { telling: TellingOfBatch; batch: StoredBatch; before: BatchProgress }[],
-  retireReasons: ReadonlySet<string>,
-): Promise<void> {
-  const outcomes: SqlValue[] = [];
-  const retirements: SqlValue[] = [];
-  const superseded: SqlValue[] = [];
-  for (const { telling, batch, before } of rows) {
-    const { progress } = batch;
-    const idOf = idsOnDemand(batch.recipients);
-    for (const [index, refusal] of progress.refusals) {
-      const byte = progress.outcomes[index]!;
-      // Told before, and written then; a failed one may have failed again in another way.
-      if (!hasRefusal(byte) || (byte === before.outcomes[index] && byte !== FAILED)) continue;
-      const tokenId = idOf(index);
-      outcomes.push(
-        telling.dispatchId,
-        tokenId,
-        telling.seq,
-        OUTCOMES[byte]!,
-        refusal.status,
-        refusal.reason.slice(0, 64),
-        dateOrNull(refusal.timestamp),
-        refusal.attempts,
-        apnsId(telling.dispatchId, tokenId),
-        utcDateTime(refusal.at),
-      );
-      if (retireReasons.has(refusal.reason) && refusal.deviceToken !== null)
-        retirements.push(
-          telling.dispatchId,
-          tokenId,
-          refusal.deviceToken,
-          batch.app,
-          refusal.reason.slice(0, 64),
-          dateOrNull(refusal.timestamp),
-        );
-    }
-    before.outcomes.forEach((byte, index) => {
-      if (byte === FAILED && !hasRefusal(progress.outcomes[index]!))
-        superseded.push([telling.dispatchId, idOf(index)] as unknown as SqlValue);
-    });
-  }
-  if (superseded.length > 0)
-    await on.change(`DELETE FROM ${tables.outcome} WHERE (dispatch_id, token_id) IN (?)`, [superseded]);
-  if (outcomes.length > 0)
-    await on.change(
-      `INSERT INTO ${tables.outcome} (dispatch_id, token_id, seq, outcome, status, reason, apns_timestamp, attempts, apns_id, at)
-       VALUES ${tuples(outcomes.length / 10, 10)}
-       ON DUPLICATE KEY UPDATE outcome = VALUES(outcome), status = VALUES(status), reason = VALUES(reason),
-         apns_timestamp = VALUES(apns_timestamp), attempts = VALUES(attempts), at = VALUES(at)`,
-      outcomes,
-    );
-  if (retirements.length > 0)
-    await on.change(
-      `INSERT INTO ${tables.retirement} (dispatch_id, token_id, device_token, app, reason, apns_timestamp, state, created_at)
-       VALUES ${Array.from({ length: retirements.length / 6 }, () => "(?, ?, ?, ?, ?, ?, 'pending', UTC_TIMESTAMP(3))").join(', ')}
-       ON DUPLICATE KEY UPDATE id = id`,
-      retirements,
-    );
-}
-
-/** Unpacks the ids of a batch only when somebody asks for one. */
-function idsOnDemand(recipients: Buffer): (index: number) => string {
-  let ids: string[] | undefined;
-  return (index) => {
-    ids = ids ?? decodeRecipients(recipients);
-    return ids[index]!;
-  };
-}
-
 function newsOf(before: BatchProgress, after: BatchProgress): Recorded['news'] {
   const counts = new Map<string, { outcome: string; reason: string; count: number }>();
   after.outcomes.forEach((byte, index) => {
@@ -308,12 +221,4 @@ function trialsText(progress: BatchProgress): string | null {
 
 function sizeOf(batch: StoredBatch): number {
   return batch.progress.outcomes.length;
-}
-
-function dateOrNull(instant: number | null): string | null {
-  return instant === null ? null : utcDateTime(instant);
-}
-
-function tuples(count: number, width: number): string {
-  return Array.from({ length: count }, () => `(${Array(width).fill('?').join(', ')})`).join(', ');
 }
