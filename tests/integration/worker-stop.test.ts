@@ -58,6 +58,28 @@ test('SIGTERM in the middle of batches: they are handed back at once, nobody is 
   expect(accepted.sort()).toEqual([...recipients].sort());
 }, 90_000);
 
+test('a stop does not wait for an answer that does not come: the rest is handed back, the next request counts as a repeat', async () => {
+  fleet = await startWorkerFleet();
+  const [silent, ...others] = deviceTokens(3);
+  fleet.apns.script(`device ${silent} silence times 1 then accept`);
+  const batch = await fleet.add({ deviceTokens: [...others, silent!] });
+  await until(
+    () => fleet.apns.requestCount(),
+    (requests) => requests === 3,
+  );
+  const stoppedAt = performance.now();
+  await fleet.workers[0]!.stop(4_000);
+  expect(performance.now() - stoppedAt).toBeLessThan(3_500);
+  expect(await fleet.counts('bulk')).toMatchObject({ active: 0, waiting: 1 });
+  fleet.startWorker();
+  const told = await until(
+    () => fleet.told(batch),
+    (seen) => seen?.ended === true,
+  );
+  expect(told!.progress.resent).toBe(1);
+  expect(fleet.apns.requestCount()).toBe(4);
+});
+
 test('SIGTERM while Redis is down: it still exits in time, with 0', async () => {
   fleet = await startWorkerFleet({ workers: 0 });
   const directory = mkdtempSync(join(tmpdir(), 'pushfleet-stop-'));

@@ -120,6 +120,19 @@ test('Redis hangs: no request starts more than 200 ms after the first answer tha
   expect([sent < 200, one.sentAt.length]).toEqual([true, 400]);
 });
 
+test('Redis refuses checkpoints: what they held stays unsaved, and nothing is sent until one is written', async () => {
+  const one = stage();
+  one.write = async () => {
+    throw new Error('OOM command not allowed');
+  };
+  const run = one.run(400);
+  await sleep(700);
+  expect(one.sentAt.at(-1)! - one.sentAt[0]!).toBeLessThan(260);
+  one.write = async () => true;
+  expect(await run).toEqual({ kind: 'settled' });
+  expect(one.sentAt).toHaveLength(400);
+});
+
 test('the lock was not renewed for too long: nothing is sent until it is', async () => {
   const one = stage();
   one.hold.renewed(performance.now() - LOCK_MS + 1_500, Date.now());

@@ -81,7 +81,7 @@ export class BatchRun {
     if (!owned) return this.#lost();
     this.#log(ending, stopped);
     // Handed back are those who are due; who must wait longer than that is delayed as ever.
-    if (ending.kind !== 'later' || stopped !== 'halted' || ending.until > Date.now()) return ending;
+    if (ending.kind !== 'later' || halted === null || ending.until > Date.now()) return ending;
     if (halted !== 'breaker') return { kind: 'back' };
     const topicProbeAt = parts.topicBreakers.of(batch.job.topic)?.probeAt ?? 0;
     return { kind: 'later', until: Math.max(parts.breaker.probeAt, topicProbeAt) };
