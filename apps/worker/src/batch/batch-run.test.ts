@@ -2,7 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from '@jest/globals';
 import type { ApnsAnswer } from '@pushfleet/shared/domain/apns-answer';
 import type { BatchJob, BatchResult } from '@pushfleet/shared/domain/batch-job';
-import { decodeProgress, encodeProgress, newProgress } from '@pushfleet/shared/domain/batch-progress';
+import {
+  type BatchProgress,
+  decodeProgress,
+  encodeProgress,
+  newProgress,
+} from '@pushfleet/shared/domain/batch-progress';
 import { pino } from 'pino';
 import { RunHold } from '../lanes/run-hold.ts';
 import { SendBreaker } from '../send-breaker.ts';
@@ -19,6 +24,9 @@ class Stage {
   readonly sentAt: number[] = [];
   readonly events: string[] = [];
   readonly results: BatchResult[] = [];
+  readonly written: BatchProgress[] = [];
+  /** What an earlier run has left. */
+  checkpoint: BatchProgress | null = null;
   answer: (index: number) => ApnsAnswer = () => OK;
   answerMs = 1;
   write: () => Promise<boolean> = async () => true;
@@ -26,7 +34,7 @@ class Stage {
   readonly hold = new RunHold(Date.now());
   readonly breaker = new SendBreaker({ app: 'a', log, onState: () => {} });
 
-  async run(size: number): Promise<RunEnd> {
+  async run(size: number, attemptsMade = 0): Promise<RunEnd> {
     const job = { dispatch: 1, seq: 1, generation: 0, fleet: 'f', nonce: 'n', app: 'a', lane: 'bulk' };
     const more = { size, payload: '{}', dueAt: Date.now(), deadline: Date.now() + 3_600_000 };
     const indexes = Array.from({ length: size }, (_, i) => i);
@@ -39,8 +47,13 @@ class Stage {
       known: newProgress(size),
       headers: {},
     };
-    const run = { lane: 'bulk' as const, jobId: 'b-1-1-0', lockToken: 't', attemptsStarted: 1 };
-    return BatchRun.start(batch, 0, run, this.hold, this.parts());
+    const run = {
+      lane: 'bulk' as const,
+      jobId: 'b-1-1-0',
+      lockToken: 't',
+      attemptsStarted: 1 + attemptsMade,
+    };
+    return BatchRun.start(batch, attemptsMade, run, this.hold, this.parts());
   }
 
   parts(): SendingParts {
@@ -61,12 +74,13 @@ class Stage {
       breaker: this.breaker,
       topicBreakers: { of: () => null },
       checkpoints: {
-        checkpoint: async () => {
+        checkpoint: async ({ progress }) => {
+          this.written.push(decodeProgress(progress));
           this.events.push('checkpoint');
           return this.write();
         },
       },
-      readCheckpoint: async () => null,
+      readCheckpoint: async () => this.checkpoint && encodeProgress(this.checkpoint),
       results: {
         publish: async (result) => {
           this.events.push(result.ended ? 'result' : 'progress');
@@ -169,6 +183,18 @@ test('who failed is told before the job fails, and only after the checkpoint was
     message: '1 of 3 recipients failed after 1 attempt: InternalServerError 1; retry sends to this one only',
   });
   expect(one.events).toEqual(['checkpoint', 'result']);
+});
+
+test('a retry says that it has opened the failed ones before an answer comes: a worker that dies then loses nothing', async () => {
+  const one = stage();
+  one.checkpoint = newProgress(2);
+  one.checkpoint.outcomes.set([1, 6]);
+  one.answerMs = 300;
+  const run = one.run(2, 1);
+  await sleep(200);
+  expect(one.written.map(({ outcomes }) => [...outcomes])).toEqual([[0, 6]]);
+  expect(await run).toEqual({ kind: 'settled' });
+  expect(one.sentAt).toHaveLength(1);
 });
 
 test('halted: it waits for the answers in flight and hands the rest back', async () => {
