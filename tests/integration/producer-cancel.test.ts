@@ -72,7 +72,7 @@ test('what waits in Redis of a cancelled notification is taken out before worker
   const { redis, queues } = producer;
   const { urgent } = queues[0]!.lanes;
   expect(await urgent.getWaitingCount()).toBe(1);
-  const [{ dispatch_id: dispatchId }] = (await batches()) as [{ dispatch_id: number }];
+  const dispatchId = (await batches())[0]!.dispatch_id;
   // Its worker was killed after one was accepted: only the checkpoint knows.
   const progress = newProgress(10);
   progress.outcomes[3] = ACCEPTED;
@@ -96,7 +96,7 @@ test('a cancelled notification that a worker still holds does not end', async ()
   await queue([{ id: 1, tokenIds: [1] }]);
   const { redis, queues } = producer;
   const { urgent } = queues[0]!.lanes;
-  const [{ dispatch_id: dispatchId }] = (await batches()) as [{ dispatch_id: number }];
+  const dispatchId = (await batches())[0]!.dispatch_id;
   await redis.set(`${urgent.toKey(`b-${dispatchId}-0-1`)}:lock`, 'a worker');
   await cancelDispatch(producer.store, dispatchId, 'test');
   await new CancelledSettler(producer, new ResultRecorder(producer, NOBODY), 0).look();

@@ -82,7 +82,7 @@ function rateSentence({ app, perSecond }: { app: string; perSecond: number | nul
 
 async function cancel(context: ProducerContext, notificationId: string, by: string): Promise<CommandResult> {
   const { store, config, rules } = context;
-  const last = await readLastDispatch(store, notificationId);
+  let last = await readLastDispatch(store, notificationId);
   if (last !== null && (await cancelDispatch(store, last.dispatchId, by)))
     return { succeeded: true, result: `notification ${notificationId} is being cancelled` };
   // Not claimed yet, for the first time or for another round.
@@ -93,6 +93,10 @@ async function cancel(context: ProducerContext, notificationId: string, by: stri
   };
   if (await cancelUnclaimed(store, notificationId, by, claimed, last))
     return { succeeded: true, result: `notification ${notificationId} is cancelled; nothing of it was sent` };
+  // Claimed at this very moment?
+  last = await readLastDispatch(store, notificationId);
+  if (last !== null && (await cancelDispatch(store, last.dispatchId, by)))
+    return { succeeded: true, result: `notification ${notificationId} is being cancelled` };
   return {
     succeeded: false,
     result:

@@ -123,7 +123,7 @@ export async function readInvalidClaims(
   limit: number,
 ): Promise<{ dispatchId: number; notificationId: string; digest: string }[]> {
   const rows = await database.arrays(
-    `SELECT id, notification_id, row_digest FROM ${tables.dispatch}
+    `SELECT id, notification_id, row_digest FROM ${tables.dispatch} USE INDEX (by_state)
       WHERE state = 'invalid' AND due_at >= ? AND notification_id IS NOT NULL AND id > ? ORDER BY id LIMIT ${limit}`,
     [dueAfter, afterDispatch],
   );

@@ -131,7 +131,7 @@ export async function cancelUnclaimed(
 /** Cancelled dispatches that still have batches to end. */
 export async function readCancelledDispatches({ database, tables }: Store, limit: number): Promise<number[]> {
   const rows = await database.arrays(
-    `SELECT id FROM ${tables.dispatch} WHERE state = 'cancelled' AND finished_at IS NULL ORDER BY id LIMIT ${limit}`,
+    `SELECT id FROM ${tables.dispatch} USE INDEX (by_state) WHERE state = 'cancelled' AND finished_at IS NULL ORDER BY id LIMIT ${limit}`,
   );
   return rows.map(([id]) => Number(id));
 }
@@ -154,7 +154,7 @@ export async function readOverdueDispatches(
 ): Promise<{ dispatchId: number; overdueMs: number }[]> {
   const rows = await database.arrays(
     `SELECT id, TIMESTAMPDIFF(MICROSECOND, deadline, UTC_TIMESTAMP(3)) / 1000 FROM ${tables.dispatch}
-      WHERE state = 'sending' AND deadline <= UTC_TIMESTAMP(3) LIMIT ${limit}`,
+      WHERE state IN ('sending', 'held') AND deadline <= UTC_TIMESTAMP(3) LIMIT ${limit}`,
   );
   return rows.map(([id, overdue]) => ({ dispatchId: Number(id), overdueMs: Number(overdue) }));
 }
