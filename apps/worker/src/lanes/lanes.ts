@@ -19,6 +19,7 @@ export interface LanesOptions {
 /** Enough small batches at once to fill the send window, of either lane. */
 const MAX_JOBS = 128;
 const REDIS_PAUSE_MS = 1_000;
+const SAME_REFUSAL_MS = 30_000;
 /** For the connection, Redis and the log, after the lanes. */
 const LEFT_FOR_OTHERS_MS = 2_000;
 /** For checkpoint, result and hand-back, after the last answer. */
@@ -29,6 +30,7 @@ const ANSWERS_MS = 8_000;
 export class Lanes {
   readonly #workers: readonly LaneWorker[];
   #redisTimer: NodeJS.Timeout | undefined;
+  #refusalToldAt = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly options: LanesOptions) {
     // Two windows full: while one batch waits for its last answers the next ones keep the window full.
@@ -91,8 +93,11 @@ export class Lanes {
   /** Without a pause an idle lane would ask some thousand times a second. */
   #onRedisRefuses(error: Error): void {
     const { gate, log } = this.options;
-    if (!gate.causes.includes('redis'))
+    // Each second it is tried again, and refused again: one line says it for a while.
+    if (performance.now() - this.#refusalToldAt > SAME_REFUSAL_MS) {
+      this.#refusalToldAt = performance.now();
       log.error({ event: 'redis.refuses', err: error }, 'Redis refuses commands; trying again each second');
+    }
     gate.close('redis');
     clearTimeout(this.#redisTimer);
     this.#redisTimer = setTimeout(() => gate.withdraw('redis'), REDIS_PAUSE_MS);
