@@ -80,7 +80,8 @@ export function judge(answer: ApnsAnswer): Verdict {
   if (answer.status === 200) return 'accepted';
   const policy = REASON_POLICIES.get(answer.reason);
   if (policy !== undefined && policy.status === answer.status) return policy.verdict;
-  if (answer.status === 410 && policy?.verdict !== 'retired') return 'rejected';
+  // 403 is about who we are, never about one device: a reason that Apple adds must not reject a whole campaign.
+  if (answer.status === 403) return 'stop';
   return answer.status >= 500 || answer.status === 429 ? 'retry' : 'rejected';
 }
 
