@@ -42,6 +42,6 @@ function jestArguments(report) {
     ...args,
     // Last, since Jest takes every word after this option for a project.
     '--selectProjects',
-    ...(unitOnly ? ['unit'] : ['unit', 'integration', 'contract', 'browser']),
+    ...(unitOnly ? ['unit'] : ['unit', 'integration', 'faults', 'contract', 'browser']),
   ];
 }
