@@ -1,5 +1,6 @@
 import type { Environment } from '@pushfleet/shared/platform/config';
 import { keepMemoryFlat } from '@pushfleet/shared/platform/flat-memory';
+import { leaveOnSignal } from '@pushfleet/shared/platform/stop';
 import type { Command } from 'commander';
 import { toolEnvironment } from '../environment.ts';
 
@@ -43,6 +44,7 @@ function addProcess(
     .description(`${summary}. Runs in the foreground, logs on stdout, stops on SIGTERM.`)
     .addHelpText('after', `\nExample:\n  ${example}`)
     .action(async () => {
+      leaveOnSignal();
       keepMemoryFlat();
       const run = await load();
       // What did not end in time is left behind: the drain is over.

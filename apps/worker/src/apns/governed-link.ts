@@ -57,7 +57,7 @@ export class GovernedLink {
   /** How it ended, for the back-off. */
   end(): ConnectionEnd {
     const { settingsSeen } = this;
-    return { settingsSeen, accepted: this.#health.accepted > 0, livedMs: performance.now() - this.#openedAt };
+    return { settingsSeen, accepted: this.#health.accepted, livedMs: performance.now() - this.#openedAt };
   }
 
   async send(request: ApnsRequest): Promise<ApnsAnswer> {

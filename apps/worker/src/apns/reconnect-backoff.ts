@@ -9,14 +9,16 @@ const LONGEST_MS = 60_000;
 const HEALTHY_SPREAD_MS = 250;
 /** A connection that lived this long is not part of a flapping series. */
 const STEADY_MS = 10_000;
+/** So many pushes accepted are worth a connect: such a connection was no attempt in vain, whoever ended it. */
+const WORTH_A_CONNECT = 20;
 /** So many short-lived connections in a row may follow each other at once. */
 const FREE_QUICK_ENDS = 3;
 
 export interface ConnectionEnd {
   /** The server's first SETTINGS were seen. Connecting alone resets nothing: a dying server still accepts TCP. */
   readonly settingsSeen: boolean;
-  /** At least one push was accepted. */
-  readonly accepted: boolean;
+  /** Pushes accepted. */
+  readonly accepted: number;
   readonly livedMs: number;
 }
 
@@ -29,10 +31,12 @@ export class ReconnectBackoff {
   /** Milliseconds to wait before the next connect. */
   afterEnd({ settingsSeen, accepted, livedMs }: ConnectionEnd): number {
     const steady = livedMs >= STEADY_MS;
-    if (!settingsSeen || !(accepted || steady)) return this.#step(++this.#failures);
+    if (!settingsSeen || !(accepted > 0 || steady)) return this.#step(++this.#failures);
     this.#failures = 0;
     this.#quickEnds = steady ? 0 : this.#quickEnds + 1;
-    return this.#step(this.#quickEnds - FREE_QUICK_ENDS);
+    const step = this.#quickEnds - FREE_QUICK_ENDS;
+    // A server that closes after some pushes each (GOAWAY storm) is followed at its pace, once a second at most.
+    return this.#step(accepted >= WORTH_A_CONNECT ? Math.min(step, 1) : step);
   }
 
   #step(step: number): number {

@@ -6,6 +6,17 @@ export interface Stoppable {
   stop(remainingMs: number): Promise<void>;
 }
 
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+const leave = () => process.exit(0);
+
+/**
+ * Until `stopOnSignal` takes over, a signal ends this process at once: it waits for Redis or MySQL and holds
+ * nothing. As the first process of a container it would otherwise not even hear of it.
+ */
+export function leaveOnSignal(): void {
+  for (const signal of SIGNALS) process.on(signal, leave);
+}
+
 /**
  * Waits for SIGTERM or SIGINT (or for `failure`), then stops the parts in the given order. A second
  * signal ends at once. What does not end in time is left behind: the process exits.
@@ -28,8 +39,10 @@ export function stopOnSignal(
       options.log.info({ event: 'process.stopping', cause }, 'stopping');
       stopAll(parts, options).then((clean) => resolve(clean ? exitCode : 1));
     };
-    process.on('SIGTERM', () => begin('SIGTERM', 0));
-    process.on('SIGINT', () => begin('SIGINT', 0));
+    for (const signal of SIGNALS) {
+      process.on(signal, () => begin(signal, 0));
+      process.off(signal, leave);
+    }
     options.failure?.then(
       () => begin('failure', 1),
       (error) => {
@@ -40,6 +53,9 @@ export function stopOnSignal(
   });
 }
 
+/** How long after the deadline a part may take to notice it. */
+const LATE_MS = 250;
+
 async function stopAll(
   parts: readonly Stoppable[],
   { timeoutMs, log }: { readonly timeoutMs: number; readonly log: Log },
@@ -48,7 +64,9 @@ async function stopAll(
   let clean = true;
   for (const part of parts) {
     const remaining = Math.max(0, deadline - Date.now());
-    const ended = await within(part.stop(remaining), remaining + 250).catch((error: unknown) => {
+    // After the deadline comes somebody else's SIGKILL: the parts share this moment, none gets it anew.
+    const patience = Math.max(LATE_MS / 5, deadline + LATE_MS - Date.now());
+    const ended = await within(part.stop(remaining), patience).catch((error: unknown) => {
       log.error({ event: 'process.stopFailed', part: part.name, err: error }, 'a part did not stop in order');
       return 'failed' as const;
     });

@@ -1,4 +1,11 @@
-import { createPool, type Pool, type PoolConnection, type PoolOptions } from 'mysql2/promise';
+import type { PoolConnection as RawConnection } from 'mysql2';
+import {
+  createPool,
+  type Pool,
+  type PoolConnection,
+  type PoolOptions,
+  type QueryOptions,
+} from 'mysql2/promise';
 import type { MysqlTarget } from '../platform/mysql-url.ts';
 
 export type SqlValue = string | number | bigint | boolean | Buffer | null | readonly SqlValue[];
@@ -41,6 +48,16 @@ const TRY_AGAIN: ReadonlySet<number> = new Set([1205, 1213, 1020]);
 const TRIES = 6;
 
 /**
+ * The server refuses writes: after a failover it is the replica now. A connection that stays there would be
+ * refused for ever; a new one finds the new primary.
+ */
+const NO_PRIMARY: ReadonlySet<number> = new Set([1290, 1792, 1836]);
+
+/** A server that fell silent (failover, cut line) closes nothing. No statement of ours takes nearly as long. */
+const ANSWER_WITHIN_MS = 30_000;
+const CLOSE_WITHIN_MS = 1_000;
+
+/**
  * Opens pools on MySQL. Every connection is READ COMMITTED and waits shortly for locks: we stand back
  * for the backend. Transactions have connections of their own, whose `wait_timeout` ends what a stopped
  * process of ours may hold.
@@ -55,28 +72,33 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     maxIdle: 0,
     idleTimeout: 4_000,
   });
-  prepareConnections(plain, 'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', COMMON_SETTINGS);
-  prepareConnections(
-    transactions,
-    'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
-    `${COMMON_SETTINGS}, wait_timeout = 10`,
-  );
+  const open = new Set<RawConnection>();
+  prepareConnections(plain, open, COMMON_SETTINGS);
+  prepareConnections(transactions, open, `${COMMON_SETTINGS}, ${STOPPED_PROCESS_SETTINGS}`);
   return {
     name: options.target.database,
-    ...triedAgain(statementsOn(plain)),
+    ...triedAgain(statementsOn((statement) => onOwnConnection(plain, statement))),
     transaction: (work) => runTransaction(transactions, work),
     async close() {
-      await Promise.all([plain.end(), transactions.end()]);
+      const ended = Promise.allSettled([plain.end(), transactions.end()]);
+      await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, CLOSE_WITHIN_MS).unref())]);
+      for (const connection of open) connection.destroy();
     },
   };
 }
 
 const COMMON_SETTINGS = "SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = 2";
+/** Also in the middle of a statement that is half sent, or of rows that are half read. */
+const STOPPED_PROCESS_SETTINGS = 'wait_timeout = 8, net_read_timeout = 8, net_write_timeout = 8';
 
-function prepareConnections(pool: Pool, ...statements: string[]): void {
+function prepareConnections(pool: Pool, open: Set<RawConnection>, settings: string): void {
   // Queued on the connection before whatever asked for it; a failure shows in that statement's own.
   pool.pool.on('connection', (connection) => {
-    for (const statement of statements) connection.query(statement, () => {});
+    open.add(connection);
+    connection.on('end', () => open.delete(connection));
+    connection.on('error', () => open.delete(connection));
+    for (const statement of ['SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', settings])
+      connection.query(statement, () => {});
   });
 }
 
@@ -119,25 +141,50 @@ async function negotiateTls(options: DatabaseOptions): Promise<PoolOptions['ssl'
   }
 }
 
-function statementsOn(on: Pool | PoolConnection): Statements {
+type Run = (statement: QueryOptions) => Promise<unknown>;
+
+async function onOwnConnection(pool: Pool, statement: QueryOptions): Promise<unknown> {
+  const connection = await pool.getConnection();
+  let usable = true;
+  try {
+    return await run(connection, statement);
+  } catch (error) {
+    usable = !isConnectionOfNoUse(error);
+    throw error;
+  } finally {
+    if (usable) connection.release();
+    else connection.destroy();
+  }
+}
+
+async function run(connection: PoolConnection, statement: QueryOptions): Promise<unknown> {
+  const [result] = await connection.query({ ...statement, timeout: ANSWER_WITHIN_MS });
+  return result;
+}
+
+/** After such an error the next statement would fare no better there, or wait behind the one that hangs. */
+function isConnectionOfNoUse(error: unknown): boolean {
+  const { code, errno } = error as { code?: string; errno?: number };
+  return code === 'PROTOCOL_SEQUENCE_TIMEOUT' || NO_PRIMARY.has(errno ?? 0);
+}
+
+function statementsOn(run: Run): Statements {
   // query(), not execute(): our lists change their length all the time and would fill the server's
   // cache of prepared statements; LIMIT and numbers then mean the same to MySQL and MariaDB.
-  const run = async (sql: string, values: readonly SqlValue[] = [], rowsAsArray = false) => {
-    const [result] = await on.query({ sql, values: values as unknown[], rowsAsArray });
-    return result;
-  };
+  const ask = (sql: string, values: readonly SqlValue[] = [], rowsAsArray = false) =>
+    run({ sql, values: values as unknown[], rowsAsArray });
   return {
     async rows<T>(sql: string, values?: readonly SqlValue[]) {
-      return (await run(sql, values)) as T[];
+      return (await ask(sql, values)) as T[];
     },
     async arrays(sql, values) {
-      return (await run(sql, values, true)) as unknown as unknown[][];
+      return (await ask(sql, values, true)) as unknown[][];
     },
     async change(sql, values) {
-      return ((await run(sql, values)) as unknown as { affectedRows: number }).affectedRows;
+      return ((await ask(sql, values)) as { affectedRows: number }).affectedRows;
     },
     async insert(sql, values) {
-      const result = (await run(sql, values)) as unknown as { insertId: number; affectedRows: number };
+      const result = (await ask(sql, values)) as { insertId: number; affectedRows: number };
       return { firstId: result.insertId, matched: result.affectedRows };
     },
   };
@@ -168,19 +215,23 @@ async function runTransaction<T>(pool: Pool, work: (statements: Statements) => P
     const connection = await pool.getConnection();
     let usable = true;
     try {
-      await connection.query('START TRANSACTION');
-      const value = await work(statementsOn(connection));
-      await connection.query('COMMIT');
+      await run(connection, { sql: 'START TRANSACTION' });
+      const value = await work(statementsOn((statement) => run(connection, statement)));
+      await run(connection, { sql: 'COMMIT' });
       return value;
     } catch (error) {
-      usable = await connection.query('ROLLBACK').then(
-        () => true,
-        () => false,
-      );
+      usable = !isConnectionOfNoUse(error) && (await rolledBack(connection));
       throw error;
     } finally {
       if (usable) connection.release();
       else connection.destroy();
     }
   });
+}
+
+function rolledBack(connection: PoolConnection): Promise<boolean> {
+  return run(connection, { sql: 'ROLLBACK' }).then(
+    () => true,
+    () => false,
+  );
 }
