@@ -1,5 +1,6 @@
 import { type Environment, loadConfig } from '@pushfleet/shared/platform/config';
-import { createLog } from '@pushfleet/shared/platform/log';
+import { warnOfOpenFiles } from '@pushfleet/shared/platform/file-permissions';
+import { createLog, logFatalErrors } from '@pushfleet/shared/platform/log';
 import { boardSettings } from '@pushfleet/shared/platform/process-settings';
 import { stopOnSignal } from '@pushfleet/shared/platform/stop';
 import { startBoard } from './board.ts';
@@ -17,6 +18,8 @@ export async function runBoard(environment: Environment): Promise<number> {
     level: config.PUSHFLEET_LOG_LEVEL,
     format: config.PUSHFLEET_LOG_FORMAT,
   });
+  logFatalErrors(log);
+  warnOfOpenFiles(boardSettings, environment, log);
 
   const board = await startBoard(config, log);
   const url = new URL(config.PUSHFLEET_BOARD_BASE_PATH, board.address).href;

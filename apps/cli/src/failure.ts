@@ -24,10 +24,14 @@ const UNREACHABLE = new Set([
 
 /** What to do about MySQL's own refusals, by its error number. */
 const MYSQL_ADVICE: ReadonlyMap<number, string> = new Map([
-  [1044, 'give this user rights on the database, or mend PUSHFLEET_MYSQL_URL'],
+  [
+    1044,
+    'give this user rights on the database (deploy/grants has all that each user needs), or mend PUSHFLEET_MYSQL_URL',
+  ],
   [1045, 'mend user and password in PUSHFLEET_MYSQL_URL (or PUSHFLEET_MYSQL_PASSWORD)'],
   [1049, 'make the database, or mend PUSHFLEET_MYSQL_URL (or PUSHFLEET_STATE_DATABASE)'],
-  [1142, 'give this user the right that is missing'],
+  [1142, 'give this user the right that is missing; deploy/grants has all that each user needs'],
+  [1143, 'give this user the right that is missing; deploy/grants has all that each user needs'],
   [1698, 'mend user and password in PUSHFLEET_MYSQL_URL (or PUSHFLEET_MYSQL_PASSWORD)'],
 ]);
 

@@ -1,8 +1,10 @@
 import { dueWindow } from '@pushfleet/shared/domain/due-window';
 import type { Environment } from '@pushfleet/shared/platform/config';
+import { warnOfOpenFiles } from '@pushfleet/shared/platform/file-permissions';
 import { type HealthServer, startHealthServer } from '@pushfleet/shared/platform/health-server';
-import { createLog } from '@pushfleet/shared/platform/log';
+import { createLog, logFatalErrors } from '@pushfleet/shared/platform/log';
 import { type Loop, startLoop } from '@pushfleet/shared/platform/loop';
+import { producerSettings } from '@pushfleet/shared/platform/process-settings';
 import { type Stoppable, stopOnSignal } from '@pushfleet/shared/platform/stop';
 import { consumeResults } from '@pushfleet/shared/queue/results-consumer';
 import { countTooOldRows } from '@pushfleet/shared/store/due-rows';
@@ -37,6 +39,8 @@ export async function runProducer(environment: Environment): Promise<number> {
     level: config.PUSHFLEET_LOG_LEVEL,
     format: config.PUSHFLEET_LOG_FORMAT,
   });
+  logFatalErrors(log);
+  warnOfOpenFiles(producerSettings, environment, log);
   const context = await openProducer(config, log);
   await registerApps(context).catch(async (error: unknown) => {
     await closing(context).stop(0);

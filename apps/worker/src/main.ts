@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import type { Environment } from '@pushfleet/shared/platform/config';
+import { warnOfOpenFiles } from '@pushfleet/shared/platform/file-permissions';
 import { startHealthServer } from '@pushfleet/shared/platform/health-server';
-import { createLog } from '@pushfleet/shared/platform/log';
+import { createLog, logFatalErrors } from '@pushfleet/shared/platform/log';
+import { workerSettings } from '@pushfleet/shared/platform/process-settings';
 import { type Stoppable, stopOnSignal } from '@pushfleet/shared/platform/stop';
 import { takeConnectPermit } from '@pushfleet/shared/queue/connect-permit';
 import { credentialExpiresAt } from './apns/credential.ts';
@@ -26,6 +28,8 @@ export async function runWorker(environment: Environment): Promise<number> {
     level: config.PUSHFLEET_LOG_LEVEL,
     format: config.PUSHFLEET_LOG_FORMAT,
   });
+  logFatalErrors(log);
+  warnOfOpenFiles(workerSettings, environment, log);
   const identity = {
     app: config.PUSHFLEET_APP,
     topic: config.PUSHFLEET_APNS_TOPIC,
