@@ -87,6 +87,9 @@ test('a notification whose planning fails does not keep others from being planne
   await fleet.database.query("UPDATE pushfleet_dispatch SET plan_cursor = '{' WHERE notification_id = 1");
   const planner = new AudiencePlanner(producer, () => {});
   await planner.look().catch(() => {});
+  // A look waits only a moment for an audience with groups; on a busy machine the planning outlasts it.
+  for (let tries = 0; tries < 100 && ((await stateOf(3)) as { state: string }).state === 'planning'; tries++)
+    await new Promise((resolve) => setTimeout(resolve, 100));
   await planner.stop();
   expect([await stateOf(2), await stateOf(3)]).toMatchObject([{ state: 'sending' }, { state: 'sending' }]);
 });
