@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { defaultLifetimeMs, dueWindow, hotWindow } from '@pushfleet/shared/domain/due-window';
 import { requestOfRow, rowDigest } from '@pushfleet/shared/domain/row-request';
 import { dueInstant, isSameTime, utcDateTime } from '@pushfleet/shared/domain/wall-time';
+import { killPoint } from '@pushfleet/shared/platform/kill-point';
 import {
   type Claim,
   type ClaimRequest,
@@ -97,8 +98,10 @@ export class DueRowClaimer {
     }
     const claims = await claimRows(store, [...requests.values()], owner, newNonce());
     if (claims.length === 0) return;
+    killPoint('producer.afterClaim');
     log.debug({ event: 'claim.made', claims: claims.length }, 'due rows claimed');
     await freeze(this.#context, claims, requests);
+    killPoint('producer.afterFreeze');
     this.#onClaimed();
   }
 }

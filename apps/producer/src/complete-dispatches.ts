@@ -1,6 +1,7 @@
 import { deviceTokenDigest, normalizeDeviceToken } from '@pushfleet/shared/domain/device-token';
 import { decodeRecipients } from '@pushfleet/shared/domain/recipient-list';
 import { wallTime } from '@pushfleet/shared/domain/wall-time';
+import { killPoint } from '@pushfleet/shared/platform/kill-point';
 import { readTokensById } from '@pushfleet/shared/store/audience';
 import { type Among, completeDispatches, readFinishedDispatches } from '@pushfleet/shared/store/completion';
 import {
@@ -61,11 +62,13 @@ export class DispatchCompleter {
       finished,
       wallTime(Date.now(), columnZone(store.backend.sentAtIsTimestamp, config)),
     );
-    if (ended.length > 0)
+    if (ended.length > 0) {
+      killPoint('producer.afterCompletion');
       log.info(
         { event: 'dispatch.done', dispatches: ended.length, ids: ended.slice(0, 10) },
         'notifications done',
       );
+    }
     return finished;
   }
 }

@@ -10,6 +10,7 @@ import {
 } from '@pushfleet/shared/domain/push-request';
 import { decodeRecipients, encodeRecipients } from '@pushfleet/shared/domain/recipient-list';
 import { utcInstant } from '@pushfleet/shared/domain/wall-time';
+import { killPoint } from '@pushfleet/shared/platform/kill-point';
 import { addBatches, forgetAdded } from '@pushfleet/shared/queue/lane-queue';
 import { readTokensById } from '@pushfleet/shared/store/audience';
 import {
@@ -100,6 +101,7 @@ export class BatchDispatcher {
       store,
       loaded.map(({ mark }) => mark),
     );
+    killPoint('producer.afterCommit');
     const committedAt = performance.now();
     const taken = new Set(marks);
     const jobs = loaded
@@ -111,6 +113,7 @@ export class BatchDispatcher {
       if (performance.now() - committedAt > ADD_WITHIN_MS)
         throw new Error('this process was stopped before it could add them');
       await addBatches(queues.lanes[lane], jobs);
+      killPoint('producer.afterAdd');
     } catch (error) {
       log.warn(
         { event: 'batch.addUnknown', batches: jobs.length, lane, err: error },

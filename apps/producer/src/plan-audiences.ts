@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lane } from '@pushfleet/shared/domain/lanes';
 import { UrgentBudget } from '@pushfleet/shared/domain/urgent-budget';
+import { killPoint } from '@pushfleet/shared/platform/kill-point';
 import {
   type AudienceLists,
   countGroupMembers,
@@ -185,7 +186,9 @@ export class AudiencePlanner {
   /** One plan that MySQL refuses does not keep the others of its group from being saved. */
   async #saveSmall(plans: Parameters<typeof saveSmallPlans>[1]): Promise<number> {
     try {
-      return (await saveSmallPlans(this.#context.store, plans)).length;
+      const saved = await saveSmallPlans(this.#context.store, plans);
+      killPoint('producer.afterSmallPlans');
+      return saved.length;
     } catch (error) {
       if (!isRefusedValue(error)) throw error;
       const [first, ...others] = plans;

@@ -4,6 +4,7 @@ import { normalizeDeviceToken } from '@pushfleet/shared/domain/device-token';
 import { DeviceTokenSet, EXACT_CAPACITY, RepeatFinder } from '@pushfleet/shared/domain/device-token-set';
 import type { Lane } from '@pushfleet/shared/domain/lanes';
 import { decodeRecipients, idRange } from '@pushfleet/shared/domain/recipient-list';
+import { killPoint } from '@pushfleet/shared/platform/kill-point';
 import {
   type AudienceBranches,
   type AudienceLists,
@@ -106,6 +107,7 @@ class AudienceScan {
           lane: this.#plan.lane,
           complete: false,
         });
+        killPoint('producer.afterPage');
         this.#nextSeq += batches.length;
       },
     );
@@ -132,6 +134,7 @@ class AudienceScan {
       lane: this.#plan.lane,
       complete: true,
     });
+    killPoint('producer.afterPlanning');
     const { dispatchId, notificationId } = this.#planning;
     this.#context.log.info(
       {

@@ -1,5 +1,6 @@
 import type { BatchResult } from '@pushfleet/shared/domain/batch-job';
 import { decodeProgress, MalformedProgressError } from '@pushfleet/shared/domain/batch-progress';
+import { killPoint } from '@pushfleet/shared/platform/kill-point';
 import { recordTellings, type TellingOfBatch } from '@pushfleet/shared/store/record';
 import type { ProducerContext } from './producer-context.ts';
 
@@ -25,6 +26,7 @@ export class ResultRecorder {
   /** @throws what MySQL throws: then nothing of the group is recorded */
   async record(results: readonly BatchResult[]): Promise<void> {
     await this.recordTellings(results.flatMap((result) => this.#telling(result)));
+    killPoint('producer.afterRecord');
   }
 
   async recordTellings(tellings: readonly TellingOfBatch[]): Promise<void> {

@@ -1,3 +1,4 @@
+import { killPoint } from '@pushfleet/shared/platform/kill-point';
 import {
   applyRetirements,
   type EarlierRetirement,
@@ -39,9 +40,10 @@ export class DeviceRetirer {
       pending.map(({ tokenId }) => tokenId),
     );
     const zone = columnZone(store.backend.registeredAtIsTimestamp, config);
-    const { applied, kept } = await applyRetirements(store, pending, (retirement, row) =>
-      decideRetirement(retirement, row, earlierOf(earlier, retirement), zone),
-    );
+    const { applied, kept } = await applyRetirements(store, pending, (retirement, row) => {
+      killPoint('producer.inRetirement'); // locked, not committed
+      return decideRetirement(retirement, row, earlierOf(earlier, retirement), zone);
+    });
     if (applied.length + kept > 0)
       log.info(
         { event: 'device.retired', retired: applied.length, kept },

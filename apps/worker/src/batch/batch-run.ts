@@ -1,6 +1,7 @@
 import type { BatchResult } from '@pushfleet/shared/domain/batch-job';
 import { type BatchProgress, encodeProgress } from '@pushfleet/shared/domain/batch-progress';
 import { CANCELLED, EXPIRED, tally, WAITING } from '@pushfleet/shared/domain/outcomes';
+import { killPoint } from '@pushfleet/shared/platform/kill-point';
 import type { JobRun } from '@pushfleet/shared/queue/checkpoint';
 import type { RunHold } from '../lanes/run-hold.ts';
 import { BatchSending } from './batch-sending.ts';
@@ -42,7 +43,10 @@ export class BatchRun {
       progress,
       write: (text) => parts.checkpoints.checkpoint({ run, progress: text }),
       onRefused: () => hold.halt('lost'),
-      onSaved: () => this.#publishNowAndThen(),
+      onSaved: () => {
+        killPoint('worker.afterCheckpoint');
+        this.#publishNowAndThen();
+      },
     });
   }
 
@@ -65,6 +69,7 @@ export class BatchRun {
   async #toItsEnd(): Promise<RunEnd> {
     const { batch, progress, hold, parts } = this;
     parts.observer.batchStarted(batch.job.lane);
+    killPoint('worker.batchStarted');
     this.#begun = performance.now();
     const before = encodeProgress(progress);
     const sending = new BatchSending(batch, progress, hold, this.#checkpoints, parts);
@@ -79,6 +84,7 @@ export class BatchRun {
     const owned = toldNothing ? halted !== 'lost' : await this.#saveAndPublish(ended);
     this.#checkpoints.stop();
     if (!owned) return this.#lost();
+    killPoint('worker.afterPublish');
     this.#log(ending, stopped);
     // Handed back are those who are due; who must wait longer than that is delayed as ever.
     if (ending.kind !== 'later' || halted === null || ending.until > Date.now()) return ending;

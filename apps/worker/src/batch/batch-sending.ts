@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ApnsAnswer } from '@pushfleet/shared/domain/apns-answer';
 import { apnsId } from '@pushfleet/shared/domain/apns-id';
 import type { BatchProgress } from '@pushfleet/shared/domain/batch-progress';
+import { killPoint } from '@pushfleet/shared/platform/kill-point';
 import type { RunHold } from '../lanes/run-hold.ts';
 import { TOPIC_DISALLOWED } from '../topic-breakers.ts';
 import { type AnswerEffect, applyAnswer, markUnanswered, NO_ANSWER } from './answer-effect.ts';
@@ -82,6 +83,7 @@ export class BatchSending {
         payload: batch.job.payload,
       })
       .then((answer) => this.#answered(position, answer, performance.now() - startedAt));
+    killPoint('worker.afterSend');
   }
 
   #answered(position: number, answer: ApnsAnswer, ms: number): void {
@@ -102,6 +104,7 @@ export class BatchSending {
     this.#tellBreaker(position, answer, effect);
     this.#queue.ended(position, now);
     this.checkpoints.noteAnswer();
+    killPoint('worker.afterAnswer');
     this.#wake();
   }
 

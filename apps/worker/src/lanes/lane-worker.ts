@@ -1,4 +1,5 @@
 import type { Lane } from '@pushfleet/shared/domain/lanes';
+import { killPoint } from '@pushfleet/shared/platform/kill-point';
 import type { Log } from '@pushfleet/shared/platform/log';
 import type { RedisClient } from '@pushfleet/shared/queue/redis-connection';
 import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq';
@@ -72,7 +73,10 @@ export class LaneWorker {
       this.#budget.add(job.id!, recipientsOf(job.data));
       this.#adjust();
     });
-    this.#bull.on('completed', (job) => this.#left(job.id!));
+    this.#bull.on('completed', (job) => {
+      killPoint('worker.afterJob');
+      this.#left(job.id!);
+    });
     this.#bull.on('failed', (job) => job && this.#left(job.id!));
     this.#bull.on('error', (error) => this.#onError(error));
     this.#adjust();
