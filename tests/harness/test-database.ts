@@ -22,11 +22,13 @@ export async function createTestDatabase(schema = DOCTRINE): Promise<TestDatabas
     throw new Error('PUSHFLEET_TEST_MYSQL_URL is not set; run the tests with npm test');
   const name = `pf_${randomBytes(4).toString('hex')}`;
   const url = new URL(server);
-  const admin = await mysql.createConnection({ uri: url.href, multipleStatements: true });
-  await admin.query(`CREATE DATABASE ${name} CHARACTER SET utf8mb4`);
-  await admin.changeUser({ database: name });
-  await admin.query(readFileSync(fileURLToPath(new URL(schema, import.meta.url)), 'utf8'));
+  const first = await mysql.createConnection(url.href);
+  await first.query(`CREATE DATABASE ${name} CHARACTER SET utf8mb4`);
+  await first.end();
   url.pathname = `/${name}`;
+  // One connection, so that transactions are possible; a pool, so that it outlives a restart of the server.
+  const admin = mysql.createPool({ uri: url.href, multipleStatements: true, connectionLimit: 1 });
+  await admin.query(readFileSync(fileURLToPath(new URL(schema, import.meta.url)), 'utf8'));
   return {
     name,
     url: url.href,
