@@ -18,7 +18,7 @@ import {
 import { encodeRecipients } from '@pushfleet/shared/domain/recipient-list';
 import { createLog } from '@pushfleet/shared/platform/log';
 import { takeConnectPermit } from '@pushfleet/shared/queue/connect-permit';
-import { type ControlCopy, publishControlCopy } from '@pushfleet/shared/queue/control-copy';
+import type { ControlCopy } from '@pushfleet/shared/queue/control-copy';
 import { addBatches, openQueue } from '@pushfleet/shared/queue/lane-queue';
 import { connectRedis, type RedisClient } from '@pushfleet/shared/queue/redis-connection';
 import type { Queue } from 'bullmq';
@@ -198,7 +198,7 @@ export async function startWorkerFleet(options: FleetOptions = {}): Promise<Work
         return;
       }
       control = { ...control, ...change };
-      await publishControlCopy(redis, prefix, APP, control);
+      await redis.set(`{${prefix}-${APP}}:control`, JSON.stringify(control));
     },
     async add({ deviceTokens: tokens, lane = 'bulk', deadlineInMs = 3_600_000, more }) {
       const job: BatchJob = {

@@ -1,13 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigurationError } from '@pushfleet/shared/platform/config';
-import { type ControlCopy, publishControlCopy, readControlCopy } from '@pushfleet/shared/queue/control-copy';
+import {
+  announceRecovery,
+  type ControlCopy,
+  createControlCopy,
+  readControlCopy,
+  refreshControlCopy,
+} from '@pushfleet/shared/queue/control-copy';
 import { type AppRow, adoptEpoch, raiseEpoch, readApps, registerApp } from '@pushfleet/shared/store/apps';
 import { readLongQueued } from '@pushfleet/shared/store/lost-batches';
 import { readCancelledDispatches } from '@pushfleet/shared/store/settle';
 import type { AppQueues, ProducerContext } from './producer-context.ts';
 
 /** Time that workers have to tell what they hold before anything is queued again. */
-export const WORKERS_SPEAK_MS = 2_000;
+export const WORKERS_SPEAK_MS = 2_500;
 /** Most cancelled dispatches that the copy names; more wait for the first ones to end. */
 const CANCELLED_AT_MOST = 1_000;
 /** A recovery that takes longer was left by a producer that died. */
@@ -20,6 +26,8 @@ const RECOVERY_MS = 15_000;
 export class ControlPublisher {
   readonly #context: ProducerContext;
   readonly #requeueLost: (queues: AppQueues) => Promise<void>;
+  /** Recoveries of this producer that failed half way. */
+  readonly #abandoned = new Set<string>();
   /** Recoveries by other producers, since when they were seen. */
   readonly #recovering = new Map<string, { readonly epoch: number; readonly since: number }>();
 
@@ -28,57 +36,85 @@ export class ControlPublisher {
     this.#requeueLost = requeueLost;
   }
 
+  /** A recovery takes seconds: apps do not wait for each other's. */
   async look(): Promise<void> {
-    const { store, redis } = this.#context;
+    const { store, redis, queues } = this.#context;
     if (redis.status !== 'ready') return;
     const rows = await readApps(store);
     const cancelled = await readCancelledDispatches(store, CANCELLED_AT_MOST);
-    for (const queues of this.#context.queues) {
-      const row = rows.find(({ app }) => app === queues.app.name);
-      if (row !== undefined) await this.#publish(queues, row, cancelled);
-    }
+    const looks = await Promise.allSettled(
+      queues.map(async (own) => {
+        const row = rows.find(({ app }) => app === own.app.name);
+        if (row !== undefined) await this.#publish(own, row, cancelled);
+      }),
+    );
+    const failed = looks.find((one) => one.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
   }
 
   /** @param row read before the copy: whoever raised the epoch since has published it, too */
   async #publish(queues: AppQueues, row: AppRow, cancelled: readonly number[]): Promise<void> {
-    const { store, redis, config, fleet, log } = this.#context;
+    const { store, redis, config, fleet } = this.#context;
     const app = queues.app.name;
+    const prefix = config.PUSHFLEET_REDIS_PREFIX;
     const epoch = row.redisEpoch;
-    const known = await readControlCopy(redis, config.PUSHFLEET_REDIS_PREFIX, app);
+    const known = await readControlCopy(redis, prefix, app);
     if (known !== null && known.fleet !== fleet) throw foreignRedis(known.fleet, fleet);
     if (known !== null && known.epoch > epoch) return adoptEpoch(store, app, known.epoch);
-    if (known?.epoch === epoch && known.phase === 'recovering' && this.#isRecovering(app, epoch)) return;
-    const isKnown = known?.epoch === epoch && known.phase === 'ok';
+    const copy = this.#copyOf(row, 'ok', cancelled);
+    if (known?.epoch === epoch && known.phase === 'ok') {
+      // Refused when Redis was emptied since it was read: the next look finds no copy, and recovers.
+      await refreshControlCopy(redis, prefix, app, copy, known);
+      return;
+    }
+    if (known?.epoch === epoch && this.#isRecovering(app, epoch)) return;
     // Nothing queued: nothing was in Redis that could be missing. A new installation, or one at rest.
-    if (isKnown || (await readLongQueued(store, app, 0, 1)).length === 0)
-      return this.#write(row, 'ok', cancelled);
+    const nothingQueued = known === null && (await readLongQueued(store, app, 0, 1)).length === 0;
+    if (nothingQueued && epoch === 1) await createControlCopy(redis, prefix, app, copy);
+    else await this.#recover(queues, row, cancelled);
+  }
+
+  async #recover(queues: AppQueues, row: AppRow, cancelled: readonly number[]): Promise<void> {
+    const { store, redis, config, log } = this.#context;
+    const prefix = config.PUSHFLEET_REDIS_PREFIX;
+    const app = row.app;
     // Of several producers that see the same empty Redis one recovers it.
-    if (!(await raiseEpoch(store, app, epoch))) return;
-    const raised = { ...row, redisEpoch: epoch + 1 };
+    if (!(await raiseEpoch(store, app, row.redisEpoch))) return;
+    const epoch = row.redisEpoch + 1;
     log.warn(
-      { event: 'redis.empty', app, epoch: raised.redisEpoch },
+      { event: 'redis.empty', app, epoch },
       'Redis was emptied: it has nothing of this fleet; recovering',
     );
-    await this.#write(raised, 'recovering', cancelled);
-    await sleep(WORKERS_SPEAK_MS);
-    await this.#requeueLost(queues);
-    // What operators decided meanwhile must be in the copy that lets workers go on.
-    const now = (await readApps(store)).find((one) => one.app === app) ?? raised;
-    await this.#write({ ...now, redisEpoch: raised.redisEpoch }, 'ok', cancelled);
-    log.info({ event: 'redis.recovered', app, epoch: raised.redisEpoch }, 'Redis knows this fleet again');
+    const recovering = this.#copyOf({ ...row, redisEpoch: epoch }, 'recovering', cancelled);
+    try {
+      if (!(await announceRecovery(redis, prefix, app, recovering))) return;
+      await sleep(WORKERS_SPEAK_MS);
+      await this.#requeueLost(queues);
+      // What operators decided meanwhile must be in the copy that lets workers go on.
+      const now = (await readApps(store)).find((one) => one.app === app) ?? row;
+      const nowCancelled = await readCancelledDispatches(store, CANCELLED_AT_MOST);
+      const copy = this.#copyOf({ ...now, redisEpoch: epoch }, 'ok', nowCancelled);
+      // Refused when it was emptied once more: the next look begins again.
+      if (!(await refreshControlCopy(redis, prefix, app, copy, recovering))) return;
+    } catch (error) {
+      this.#abandoned.add(`${app} ${epoch}`); // by nobody but this producer: it begins again at once
+      throw error;
+    }
+    log.info({ event: 'redis.recovered', app, epoch }, 'Redis knows this fleet again');
   }
 
   /** Whether another producer may still be at it; false once it has taken too long. */
   #isRecovering(app: string, epoch: number): boolean {
+    if (this.#abandoned.delete(`${app} ${epoch}`)) return false;
     const seen = this.#recovering.get(app);
     if (seen?.epoch === epoch) return performance.now() - seen.since < RECOVERY_MS;
     this.#recovering.set(app, { epoch, since: performance.now() });
     return true;
   }
 
-  async #write(row: AppRow, phase: ControlCopy['phase'], cancelled: readonly number[]): Promise<void> {
-    const { redis, config, fleet } = this.#context;
-    await publishControlCopy(redis, config.PUSHFLEET_REDIS_PREFIX, row.app, {
+  #copyOf(row: AppRow, phase: ControlCopy['phase'], cancelled: readonly number[]): ControlCopy {
+    const { config, fleet } = this.#context;
+    return {
       fleet,
       epoch: row.redisEpoch,
       phase,
@@ -88,7 +124,7 @@ export class ControlPublisher {
       topic: row.topic,
       environment: row.environment,
       cancelled: [...cancelled],
-    });
+    };
   }
 }
 

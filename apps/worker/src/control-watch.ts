@@ -19,6 +19,7 @@ export class ControlWatch {
   #copy: ControlCopy | null = null;
   #seenAt = Number.NEGATIVE_INFINITY;
   #cancelled: ReadonlySet<number> = new Set();
+  #held: ReadonlySet<number> = new Set();
   #timer: NodeJS.Timeout | undefined;
   #reading = false;
   #told: string | undefined;
@@ -41,8 +42,18 @@ export class ControlWatch {
     return performance.now() - this.#seenAt <= STALE_MS ? this.#copy : null;
   }
 
+  /** Redis answers, and has no copy: it was emptied, or no producer was ever here. */
+  get isMissing(): boolean {
+    return this.#copy === null && performance.now() - this.#seenAt <= STALE_MS;
+  }
+
   isCancelled(dispatch: number): boolean {
     return this.#cancelled.has(dispatch);
+  }
+
+  /** Whether the brake holds it: who waits, waits in MySQL. */
+  isHeld(dispatch: number): boolean {
+    return this.#held.has(dispatch);
   }
 
   /** Told the copy at the first reading and whenever it is another one. */
@@ -63,6 +74,7 @@ export class ControlWatch {
       this.#copy = copy;
       this.#seenAt = askedAt;
       this.#cancelled = new Set(copy?.cancelled);
+      this.#held = new Set(copy?.held);
     } catch (error) {
       this.options.log.debug({ event: 'control.unreadable', err: error }, 'the control copy cannot be read');
     } finally {

@@ -7,12 +7,25 @@ const GATHER_MS = 2;
 const MOST_AT_ONCE = 100;
 const RETRY_MS = 200;
 const ANSWER_WITHIN_MS = 5_000;
+/** How long what was told may still be lost: Redis can forget what no producer has recorded yet (F9). */
+const REMEMBERED_MS = 60_000;
+/** Most that is remembered, in characters of progress: 10 million recipients in full batches. */
+const REMEMBERED_CHARACTERS = 16_000_000;
+const TOLD_AGAIN_WITHIN_MS = 10_000;
 
 export interface ResultsPublisherOptions {
   /** Names this worker in the ids of results; unique in the fleet. */
   readonly worker: string;
   readonly add: (results: readonly { result: BatchResult; unique: string }[]) => Promise<void>;
   readonly log: Log;
+  /** Default 16 million. */
+  readonly rememberedCharacters?: number;
+}
+
+interface Remembered {
+  readonly result: BatchResult;
+  /** performance.now() milliseconds. */
+  readonly at: number;
 }
 
 interface Entry {
@@ -28,6 +41,9 @@ interface Entry {
  */
 export class ResultsPublisher {
   readonly #waiting: Entry[] = [];
+  /** The last result of each batch, the latest at the end. */
+  readonly #told = new Map<string, Remembered>();
+  #toldCharacters = 0;
   #busy = false;
   #count = 0;
 
@@ -42,6 +58,51 @@ export class ResultsPublisher {
     });
   }
 
+  /**
+   * Tells again what it told of each batch in the last minute: Redis was emptied. The latest first, since
+   * those are the least likely to be recorded; what runs at the moment may come in between.
+   *
+   * @returns results that Redis has taken
+   */
+  async tellAgain(): Promise<number> {
+    this.#forget();
+    const results = [...this.#told.values()].map(({ result }) => result).reverse();
+    const until = performance.now() + TOLD_AGAIN_WITHIN_MS;
+    let taken = 0;
+    for (let at = 0; at < results.length && performance.now() < until; at += MOST_AT_ONCE) {
+      const group = results.slice(at, at + MOST_AT_ONCE);
+      const published = await Promise.all(
+        group.map((result) => this.publish(result, () => performance.now() < until)),
+      );
+      taken += published.filter(Boolean).length;
+    }
+    return taken;
+  }
+
+  #remember(result: BatchResult): void {
+    const key = `${result.dispatch}-${result.seq}`;
+    this.#drop(key);
+    this.#told.set(key, { result, at: performance.now() });
+    this.#toldCharacters += sizeOf(result);
+    this.#forget();
+  }
+
+  #forget(): void {
+    const since = performance.now() - REMEMBERED_MS;
+    const most = this.options.rememberedCharacters ?? REMEMBERED_CHARACTERS;
+    for (const [key, { at }] of this.#told) {
+      if (at >= since && this.#toldCharacters <= most) return;
+      this.#drop(key);
+    }
+  }
+
+  #drop(key: string): void {
+    const known = this.#told.get(key);
+    if (known === undefined) return;
+    this.#told.delete(key);
+    this.#toldCharacters -= sizeOf(known.result);
+  }
+
   async #work(): Promise<void> {
     if (this.#busy) return;
     this.#busy = true;
@@ -49,11 +110,23 @@ export class ResultsPublisher {
       await sleep(GATHER_MS);
       const group = this.#waiting.splice(0, MOST_AT_ONCE);
       if (await this.#add(group)) {
-        for (const entry of group) entry.resolve(true);
+        for (const entry of group) {
+          this.#remember(entry.result);
+          entry.resolve(true);
+        }
         continue;
       }
-      for (const entry of group) if (!entry.isWanted()) entry.resolve(false);
-      this.#waiting.unshift(...group.filter((entry) => entry.isWanted()));
+      const kept: Entry[] = [];
+      for (const entry of group) {
+        if (entry.isWanted()) {
+          kept.push(entry);
+          continue;
+        }
+        // Answers that Redis was not there to take; that the batch has ended is not for a lost run to say.
+        if (!entry.result.ended) this.#remember(entry.result);
+        entry.resolve(false);
+      }
+      this.#waiting.unshift(...kept);
       await sleep(RETRY_MS);
     }
     this.#busy = false;
@@ -71,6 +144,11 @@ export class ResultsPublisher {
       return false;
     }
   }
+}
+
+/** In characters; the other fields weigh about as much as this. */
+function sizeOf({ progress }: BatchResult): number {
+  return progress.length + 200;
 }
 
 async function within(work: Promise<void>, ms: number): Promise<void> {

@@ -5,7 +5,7 @@ import type { RetryPolicy } from '@pushfleet/shared/domain/retry-schedule';
 import type { Log } from '@pushfleet/shared/platform/log';
 import type { Stoppable } from '@pushfleet/shared/platform/stop';
 import { readCheckpoint, writeCheckpoints } from '@pushfleet/shared/queue/checkpoint';
-import { readControlCopy } from '@pushfleet/shared/queue/control-copy';
+import { type ControlCopy, readControlCopy } from '@pushfleet/shared/queue/control-copy';
 import { addResults, openQueue } from '@pushfleet/shared/queue/lane-queue';
 import { takeFromBucket } from '@pushfleet/shared/queue/rate-bucket';
 import type { RedisClient } from '@pushfleet/shared/queue/redis-connection';
@@ -23,6 +23,7 @@ import { RateLimiter } from './rate-limiter.ts';
 import { ResultsPublisher } from './results-publisher.ts';
 import { type BreakerState, SendBreaker } from './send-breaker.ts';
 import { TopicBreakers } from './topic-breakers.ts';
+import { WipedRedis } from './wiped-redis.ts';
 
 export interface WorkerOptions {
   readonly identity: AppIdentity;
@@ -58,6 +59,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     log.debug({ event: 'results.error', err: error }, 'the results queue reports'),
   );
   const worker = `${hostname().slice(0, 24)}-${process.pid}-${randomBytes(4).toString('hex')}`;
+  const results = new ResultsPublisher({ worker, add: (list) => addResults(queue, list), log });
   const processor = new JobProcessor(identity, () => gate.isOpen, {
     governor,
     control,
@@ -70,7 +72,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     topicBreakers,
     checkpoints,
     readCheckpoint: ({ lane, jobId }) => readCheckpoint(redis.working, prefix, app, lane, jobId),
-    results: new ResultsPublisher({ worker, add: (results) => addResults(queue, results), log }),
+    results,
     observer: options.observer,
     policy: options.policy,
     lockDurationMs: LOCK_DURATION_MS,
@@ -87,8 +89,15 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     log,
   });
 
-  control.onChange((copy) => {
-    const causes = causesOf(copy, identity);
+  const wiped = new WipedRedis({
+    drainUntil: (mono) => lanes.drainUntil(mono),
+    tellAgain: () => results.tellAgain(),
+    onTold: () => applyControl(control.current()),
+    log,
+  });
+  const applyControl = (copy: ControlCopy | null) => {
+    const causes = new Set(causesOf(copy, identity));
+    if (wiped.isSpeaking) causes.add('recovering');
     if (causes.has('mismatch'))
       log.error(
         { event: 'app.mismatch', app, topic: copy?.topic, environment: copy?.environment },
@@ -97,6 +106,10 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     // Closing before opening: a change from one cause to another must not open in between.
     for (const cause of CONTROL_CAUSES) if (causes.has(cause)) gate.close(cause);
     for (const cause of CONTROL_CAUSES) if (!causes.has(cause)) gate.withdraw(cause);
+  };
+  control.onChange((copy) => {
+    wiped.look(copy, control.isMissing);
+    applyControl(copy);
   });
   const stopWatching = closeWhileUnreachable(governor, gate);
   control.start();

@@ -75,6 +75,11 @@ export class Lanes {
     for (const worker of this.#workers) worker.oneAtATime = only;
   }
 
+  /** What runs at the moment waits for its answers until then (performance.now() milliseconds). */
+  drainUntil(mono: number): void {
+    for (const worker of this.#workers) worker.drainUntil(mono);
+  }
+
   /**
    * Takes no more, waits for the answers in flight, hands back what is left, lets go of Redis. In time
    * also while Redis is away: what could not be handed back is taken over when its lock runs out.

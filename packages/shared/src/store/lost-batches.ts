@@ -1,3 +1,5 @@
+import type { BatchProgress } from '../domain/batch-progress.ts';
+import { storedProgress } from './record.ts';
 import type { Store } from './store.ts';
 
 /** A batch that MySQL calls queued. */
@@ -82,4 +84,23 @@ export async function parkLost(
     if (matched === 1) parked.push(batch);
   }
   return parked;
+}
+
+/** What MySQL knows of a batch; null where it is gone or was planned anew since it was listed. */
+export async function readBatchProgress(
+  { database, tables }: Store,
+  batch: QueuedBatch,
+): Promise<BatchProgress | null> {
+  const [row] = await database.arrays(
+    `SELECT size, outcomes, trials, resent FROM ${tables.batch} WHERE dispatch_id = ? AND seq = ? AND nonce = ?`,
+    [batch.dispatchId, batch.seq, batch.nonce],
+  );
+  if (row === undefined) return null;
+  const [size, outcomes, trials, resent] = row;
+  return storedProgress(
+    Number(size),
+    outcomes as Buffer | null,
+    trials === null ? null : String(trials),
+    Number(resent),
+  );
 }
