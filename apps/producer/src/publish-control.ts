@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigurationError } from '@pushfleet/shared/platform/config';
+import { killPoint } from '@pushfleet/shared/platform/kill-point';
 import {
   announceRecovery,
   type ControlCopy,
@@ -65,6 +66,7 @@ export class ControlPublisher {
     if (known?.epoch === epoch && known.phase === 'ok') {
       // Refused when Redis was emptied since it was read: the next look finds no copy, and recovers.
       await refreshControlCopy(redis, prefix, app, copy, known);
+      killPoint('producer.afterControl');
       return;
     }
     if (known?.epoch === epoch && this.#isRecovering(app, epoch)) return;
@@ -80,6 +82,7 @@ export class ControlPublisher {
     const app = row.app;
     // Of several producers that see the same empty Redis one recovers it.
     if (!(await raiseEpoch(store, app, row.redisEpoch))) return;
+    killPoint('producer.afterEpoch');
     const epoch = row.redisEpoch + 1;
     log.warn(
       { event: 'redis.empty', app, epoch },
@@ -88,8 +91,10 @@ export class ControlPublisher {
     const recovering = this.#copyOf({ ...row, redisEpoch: epoch }, 'recovering', cancelled);
     try {
       if (!(await announceRecovery(redis, prefix, app, recovering))) return;
+      killPoint('producer.inRecovery');
       await sleep(WORKERS_SPEAK_MS);
       await this.#requeueLost(queues);
+      killPoint('producer.afterRequeue');
       // What operators decided meanwhile must be in the copy that lets workers go on.
       const now = (await readApps(store)).find((one) => one.app === app) ?? row;
       const nowCancelled = await readCancelledDispatches(store, CANCELLED_AT_MOST);
