@@ -49,21 +49,24 @@ const inTheMiddle = () =>
 
 const processOf = ({ owner }: DispatchRow) => producers.find(({ pid }) => owner!.includes(`-${pid}-`))!;
 
-const batchesOf = (nonce: string) =>
-  fleet.database.query<{ seq: number; recipients: Buffer }>(
-    'SELECT seq, recipients FROM pushfleet_batch WHERE nonce = ? ORDER BY seq',
-    [nonce],
-  );
+interface BatchRow {
+  readonly seq: number;
+  readonly nonce: string;
+  readonly recipients: Buffer;
+}
+
+const plannedBatches = () =>
+  fleet.database.query<BatchRow>('SELECT seq, nonce, recipients FROM pushfleet_batch ORDER BY seq');
 
 /** The one who took over went on behind the batches of the other, and everybody stands in one batch. */
-async function expectContinued(before: DispatchRow): Promise<void> {
+async function expectContinued(before: DispatchRow, written: readonly BatchRow[]): Promise<void> {
   const after = (await untilTrue(dispatch, (row) => row?.state === 'sending'))!;
   expect(after).toMatchObject({ batches: BATCHES, fence: before.fence + 1 });
-  const [first, second] = [await batchesOf(before.nonce), await batchesOf(after.nonce)];
-  expect(first.length).toBeGreaterThanOrEqual(before.batches);
-  expect(first.length).toBeLessThan(BATCHES);
-  expect([...first, ...second].map(({ seq }) => seq)).toEqual(range(0, BATCHES - 1));
-  const ids = [...first, ...second].flatMap(({ recipients }) => decodeRecipients(recipients));
+  const batches = await plannedBatches();
+  expect(batches.map(({ seq }) => seq)).toEqual(range(0, BATCHES - 1));
+  expect(written.length).toBeGreaterThanOrEqual(before.batches);
+  expect(batches.slice(0, written.length)).toEqual(written);
+  const ids = batches.flatMap(({ recipients }) => decodeRecipients(recipients));
   expect([ids.length, new Set(ids).size]).toEqual([RECIPIENTS, RECIPIENTS]);
 }
 
@@ -73,23 +76,23 @@ test('F34: a producer killed in the middle of planning 60,000: another goes on f
   killed.kill('SIGKILL');
   await killed.exited;
   const killedAt = performance.now();
+  await sleep(1_000); // what MySQL was doing for it is undone
+  const written = await plannedBatches();
   await untilTrue(dispatch, (row) => row!.owner !== before.owner);
   expect(performance.now() - killedAt).toBeLessThan(TAKE_OVER_MS);
-  await expectContinued(before);
+  await expectContinued(before, written);
 }, 60_000);
 
 test('F8: a producer stopped inside a transaction blocks nobody for longer than 15 s, and writes nothing more afterwards', async () => {
   const before = (await inTheMiddle())!;
   const stopped = processOf(before);
   const stoppedAt = await stopInsideTransaction(stopped);
+  const written = await plannedBatches();
   await untilTrue(dispatch, (row) => row!.owner !== before.owner);
   expect(performance.now() - stoppedAt).toBeLessThan(TAKE_OVER_MS);
-  const written = (await batchesOf(before.nonce)).length;
   // It goes on in the middle of the other's planning.
   stopped.kill('SIGCONT');
-  await expectContinued(before);
-  await sleep(500);
-  expect((await batchesOf(before.nonce)).length).toBe(written);
+  await expectContinued(before, written);
   // It is none the worse for it.
   expect(stopped.output()).not.toContain('cannot go on');
   expect(await stopped.stop()).toBe(0);

@@ -85,7 +85,11 @@ export async function tellOutcomes({ database, store }: CommandLine, dispatchId:
   progress.lastAcceptedAt = at + 100;
   progress.resent = 2;
   await database.query("UPDATE pushfleet_batch SET state = 'queued', generation = 1");
-  const telling = { dispatchId, seq: 0, generation: 1, nonce: NONCE, progress, ended: false };
+  const [batch] = await database.query<{ nonce: string }>(
+    'SELECT nonce FROM pushfleet_batch WHERE dispatch_id = ?',
+    [dispatchId],
+  );
+  const telling = { dispatchId, seq: 0, generation: 1, nonce: batch!.nonce, progress, ended: false };
   const [recorded] = await recordTellings(store, [telling], new Set());
   if (recorded!.state !== 'queued') throw new Error(`the batch is ${recorded!.state} after the telling`);
 }

@@ -100,13 +100,8 @@ class AudienceScan {
         const found = isAgain ? { ...sorted, twins: [] } : sorted;
         const batches = toBatches(dispatchId, idKind, this.#nextSeq, config.PUSHFLEET_BATCH_SIZE, found);
         this.#cursor = cursorText(cursor, lists);
-        await savePlannedPage(store, this.#planning, {
-          batches,
-          cursor: this.#cursor,
-          counts: this.#counts,
-          lane: this.#plan.lane,
-          complete: false,
-        });
+        const planned = { batches, cursor: this.#cursor, counts: this.#counts, lane: this.#plan.lane };
+        await savePlannedPage(store, this.#planning, { ...planned, complete: false }, this.#nextSeq);
         killPoint('producer.afterPage');
         this.#nextSeq += batches.length;
       },
@@ -127,13 +122,8 @@ class AudienceScan {
   }
 
   async finish(): Promise<void> {
-    await savePlannedPage(this.#context.store, this.#planning, {
-      batches: [],
-      cursor: this.#cursor,
-      counts: this.#counts,
-      lane: this.#plan.lane,
-      complete: true,
-    });
+    const end = { batches: [], cursor: this.#cursor, counts: this.#counts, lane: this.#plan.lane };
+    await savePlannedPage(this.#context.store, this.#planning, { ...end, complete: true }, this.#nextSeq);
     killPoint('producer.afterPlanning');
     const { dispatchId, notificationId } = this.#planning;
     this.#context.log.info(

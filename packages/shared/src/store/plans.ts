@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { idText } from './backend-schema.ts';
 import { leaseEnd } from './claims.ts';
 import type { SqlValue, Statements } from './database.ts';
@@ -129,12 +130,19 @@ export interface PlannedPage {
 
 /**
  * Writes one page of batches together with the cursor, in one transaction and only while this producer
- * still plans the dispatch.
+ * still plans the dispatch, and MySQL has not lost the pages before it (a failover may lose commits, F30).
+ *
+ * @param batchesBefore batches that were planned before this page
  * @throws PlanningLostError
  */
-export async function savePlannedPage(store: Store, planning: Planning, page: PlannedPage): Promise<void> {
+export async function savePlannedPage(
+  store: Store,
+  planning: Planning,
+  page: PlannedPage,
+  batchesBefore: number,
+): Promise<void> {
   await store.database.transaction(async (on) => {
-    const matched = await updatePlanning(store, on, planning, page);
+    const matched = await updatePlanning(store, on, planning, page, batchesBefore);
     if (matched === 0) throw new PlanningLostError(planning.dispatchId);
     await insertBatches(store, on, [{ planning, page }]);
   });
@@ -190,6 +198,7 @@ function updatePlanning(
   on: Statements,
   planning: Planning,
   { batches, cursor, counts, lane, complete }: PlannedPage,
+  batchesBefore: number,
 ): Promise<number> {
   const end = complete
     ? "state = 'sending', owner = NULL, lease_until = NULL, planned_at = UTC_TIMESTAMP(3)"
@@ -197,7 +206,7 @@ function updatePlanning(
   return on.change(
     `UPDATE ${tables.dispatch} SET ${end}, plan_cursor = ?, lane = ?, batches = batches + ?, recipients = ?,
             direct_members = ?, token_groups = ?, inactive = ?, duplicates = ?, malformed = ?, other_app = ?
-      WHERE id = ? AND fence = ? AND state = 'planning'`,
+      WHERE id = ? AND fence = ? AND state = 'planning' AND batches = ?`,
     [
       cursor,
       lane,
@@ -211,6 +220,7 @@ function updatePlanning(
       counts.otherApp,
       planning.dispatchId,
       planning.fence,
+      batchesBefore,
     ],
   );
 }
@@ -222,6 +232,9 @@ async function insertBatches(
 ): Promise<void> {
   const rows: SqlValue[][] = [];
   const outcomes: SqlValue[][] = [];
+  // Of this page alone: if MySQL loses it, what is planned in its place has other recipients, and results of
+  // the lost batches must not land on them (F30).
+  const nonce = randomBytes(4).toString('hex');
   for (const { planning, page } of plans) {
     for (const b of page.batches) {
       const settled = b.rejected === b.size;
@@ -232,7 +245,7 @@ async function insertBatches(
         page.lane,
         settled ? 'settled' : 'planned',
         b.size,
-        planning.nonce,
+        nonce,
         b.recipients,
         b.firstId,
         b.lastId,
