@@ -17,11 +17,13 @@ import {
 } from '@pushfleet/shared/domain/batch-progress';
 import { encodeRecipients } from '@pushfleet/shared/domain/recipient-list';
 import { createLog } from '@pushfleet/shared/platform/log';
+import { restoreBreakers } from '@pushfleet/shared/queue/breaker';
 import { takeConnectPermit } from '@pushfleet/shared/queue/connect-permit';
 import type { ControlCopy } from '@pushfleet/shared/queue/control-copy';
 import { addBatches, openQueue } from '@pushfleet/shared/queue/lane-queue';
 import { connectRedis, type RedisClient } from '@pushfleet/shared/queue/redis-connection';
 import type { Queue } from 'bullmq';
+import { credentialDigest } from '../../apps/worker/src/apns/credential.ts';
 import { openGovernor } from '../../apps/worker/src/open-governor.ts';
 import { type RunningWorker, startWorker } from '../../apps/worker/src/worker.ts';
 import { loadWorkerConfig, readCredential } from '../../apps/worker/src/worker-config.ts';
@@ -178,6 +180,7 @@ export async function startWorkerFleet(options: FleetOptions = {}): Promise<Work
       governor.start();
       const worker = startWorker({
         identity: { app: APP, topic: TOPIC, environment: 'production' },
+        credential: credentialDigest(readCredential(config), 'production'),
         redis: { working: connect('working'), adding },
         prefix,
         governor,
@@ -259,6 +262,7 @@ export async function startWorkerFleet(options: FleetOptions = {}): Promise<Work
       rmSync(directory, { recursive: true, force: true });
     },
   };
+  await restoreBreakers(redis, prefix, APP, new Map());
   if (options.control !== null) await fleet.setControl(options.control ?? {});
   for (let i = 0; i < (options.workers ?? 1); i++) fleet.startWorker();
   return fleet;

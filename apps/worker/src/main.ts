@@ -6,7 +6,8 @@ import { createLog, logFatalErrors } from '@pushfleet/shared/platform/log';
 import { workerSettings } from '@pushfleet/shared/platform/process-settings';
 import { type Stoppable, stopOnSignal } from '@pushfleet/shared/platform/stop';
 import { takeConnectPermit } from '@pushfleet/shared/queue/connect-permit';
-import { credentialExpiresAt } from './apns/credential.ts';
+import { credentialDigest, credentialExpiresAt } from './apns/credential.ts';
+import { createProviderTokenSource } from './apns/provider-token.ts';
 import { openGovernor } from './open-governor.ts';
 import { openRedisLinks } from './redis-links.ts';
 import { startWorker } from './worker.ts';
@@ -40,7 +41,8 @@ export async function runWorker(environment: Environment): Promise<number> {
 
   const redis = await openRedisLinks(config, log);
   const connectPermit = () => takeConnectPermit(redis.adding, prefix, app);
-  const governor = openGovernor(config, credential, connectPermit, log);
+  const providerTokens = credential.kind === 'token' ? createProviderTokenSource(credential) : undefined;
+  const governor = openGovernor(config, credential, connectPermit, log, { providerTokens });
   governor.start();
   const metrics = createWorkerMetrics({
     app,
@@ -48,8 +50,11 @@ export async function runWorker(environment: Environment): Promise<number> {
     governor,
     credentialExpiresAt: credentialExpiresAt(credential),
   });
+  const digest = credentialDigest(credential, identity.environment);
   const worker = startWorker({
     identity,
+    credential: digest,
+    freezeProviderToken: (since) => providerTokens?.freeze(since),
     redis,
     prefix,
     governor,
@@ -61,7 +66,10 @@ export async function runWorker(environment: Environment): Promise<number> {
   const health = await serveHealth(config.PUSHFLEET_HTTP_PORT, () =>
     workerHealth({ gate: worker.gate, metrics: metrics.text, stuck: worker.stuck }),
   );
-  log.info({ event: 'worker.started', ...identity, credential: credential.kind }, 'worker started');
+  log.info(
+    { event: 'worker.started', ...identity, credential: credential.kind, credentialDigest: digest },
+    'worker started',
+  );
 
   // The worker first: while it stops, /health/ready says so. Redis last: handing back needs it.
   return stopOnSignal([worker, ...health, redis], { timeoutMs: config.PUSHFLEET_DRAIN_TIMEOUT_MS, log });

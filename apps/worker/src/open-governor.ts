@@ -8,7 +8,7 @@ import {
 } from './apns/connection-governor.ts';
 import type { ApnsCredential } from './apns/credential.ts';
 import { createNodeApnConnector } from './apns/node-apn-connection.ts';
-import { createProviderTokenSource } from './apns/provider-token.ts';
+import { createProviderTokenSource, type ProviderTokenSource } from './apns/provider-token.ts';
 import type { WorkerConfig } from './worker-config.ts';
 
 /** Apple's hosts ("Sending notification requests to APNs"). */
@@ -25,11 +25,15 @@ export function openGovernor(
   credential: ApnsCredential,
   connectPermit: () => Promise<number>,
   log: Log,
-  more: Pick<GovernorOptions, 'requestTimeoutMs'> = {},
+  {
+    providerTokens,
+    ...more
+  }: Pick<GovernorOptions, 'requestTimeoutMs'> & { readonly providerTokens?: ProviderTokenSource } = {},
 ): ConnectionGovernor {
   const url = new URL(config.PUSHFLEET_APNS_URL ?? `https://${HOSTS[config.PUSHFLEET_APNS_ENVIRONMENT]}`);
   const proxy = config.PUSHFLEET_APNS_PROXY === undefined ? undefined : new URL(config.PUSHFLEET_APNS_PROXY);
-  const source = credential.kind === 'token' ? createProviderTokenSource(credential) : undefined;
+  const source =
+    providerTokens ?? (credential.kind === 'token' ? createProviderTokenSource(credential) : undefined);
   const open = createNodeApnConnector({
     host: bareHost(url),
     port: url.port === '' ? 443 : Number(url.port),

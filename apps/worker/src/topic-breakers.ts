@@ -3,6 +3,14 @@ import { SendBreaker } from './send-breaker.ts';
 
 export const TOPIC_DISALLOWED = 'TopicDisallowed';
 
+export interface TopicBreakersOptions {
+  readonly app: string;
+  readonly credential: string;
+  readonly ownTopic: string;
+  readonly log: Log;
+  readonly onNews?: () => void;
+}
+
 /**
  * A breaker for each topic beside the app's own one (`.voip`, `.push-type.liveactivity`, …). A credential
  * may be good for some and not for others, certificates above all: one notification of such a push type
@@ -11,24 +19,21 @@ export const TOPIC_DISALLOWED = 'TopicDisallowed';
 export class TopicBreakers {
   readonly #breakers = new Map<string, SendBreaker>();
 
-  constructor(
-    private readonly app: string,
-    private readonly ownTopic: string,
-    private readonly log: Log,
-  ) {}
+  constructor(private readonly options: TopicBreakersOptions) {}
 
   /** Null for the app's own topic: without it nothing can be sent, and the app's breaker tells. */
   of(topic: string): SendBreaker | null {
-    if (topic === this.ownTopic) return null;
+    if (topic === this.options.ownTopic) return null;
     let breaker = this.#breakers.get(topic);
     if (breaker === undefined) {
-      breaker = new SendBreaker({ app: this.app, topic, log: this.log, onState: () => {} });
+      const { app, credential, log, onNews } = this.options;
+      breaker = new SendBreaker({ app, credential, topic, log, onState: () => {}, onNews });
       this.#breakers.set(topic, breaker);
     }
     return breaker;
   }
 
-  stop(): void {
-    for (const breaker of this.#breakers.values()) breaker.stop();
+  all(): readonly SendBreaker[] {
+    return [...this.#breakers.values()];
   }
 }

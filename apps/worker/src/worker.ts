@@ -4,6 +4,7 @@ import type { BatchResult } from '@pushfleet/shared/domain/batch-job';
 import type { RetryPolicy } from '@pushfleet/shared/domain/retry-schedule';
 import type { Log } from '@pushfleet/shared/platform/log';
 import type { Stoppable } from '@pushfleet/shared/platform/stop';
+import { endProbe, openBreaker, readBreakers, takeProbe } from '@pushfleet/shared/queue/breaker';
 import { readCheckpoint, writeCheckpoints } from '@pushfleet/shared/queue/checkpoint';
 import { type ControlCopy, readControlCopy } from '@pushfleet/shared/queue/control-copy';
 import { addResults, openQueue } from '@pushfleet/shared/queue/lane-queue';
@@ -11,6 +12,7 @@ import { takeFromBucket } from '@pushfleet/shared/queue/rate-bucket';
 import type { RedisClient } from '@pushfleet/shared/queue/redis-connection';
 import type { ConnectionGovernor } from './apns/connection-governor.ts';
 import type { SendingObserver } from './batch/sending-parts.ts';
+import { BreakerWatch } from './breaker-watch.ts';
 import { CheckpointWriter } from './checkpoint-writer.ts';
 import { closeWhileUnreachable } from './connection-gate.ts';
 import { type AppIdentity, CONTROL_CAUSES, causesOf } from './control-verdict.ts';
@@ -21,12 +23,18 @@ import { LaneGate } from './lanes/lane-gate.ts';
 import { Lanes } from './lanes/lanes.ts';
 import { RateLimiter } from './rate-limiter.ts';
 import { ResultsPublisher } from './results-publisher.ts';
-import { type BreakerState, SendBreaker } from './send-breaker.ts';
+import { SendBreaker } from './send-breaker.ts';
 import { TopicBreakers } from './topic-breakers.ts';
 import { WipedRedis } from './wiped-redis.ts';
 
+const TOO_MANY_UPDATES = 'TooManyProviderTokenUpdates';
+
 export interface WorkerOptions {
   readonly identity: AppIdentity;
+  /** Names the credential: workers of the fleet with the same one stop and go on together. */
+  readonly credential: string;
+  /** Keeps the provider token as it was then (milliseconds since 1970), or lets it follow the clock. */
+  readonly freezeProviderToken?: (since: number | null) => void;
   readonly redis: { readonly working: RedisClient; readonly adding: RedisClient };
   readonly prefix: string;
   readonly governor: ConnectionGovernor;
@@ -46,19 +54,43 @@ export interface RunningWorker extends Stoppable {
 
 /** Puts the parts of a worker together and starts them. It takes jobs once the control copy says so. */
 export function startWorker(options: WorkerOptions): RunningWorker {
-  const { identity, redis, prefix, governor, log } = options;
+  const { identity, credential, redis, prefix, governor, log } = options;
   const { app } = identity;
   const gate = new LaneGate();
   gate.close('noControl'); // until the first copy was read
   const control = new ControlWatch({ read: () => readControlCopy(redis.adding, prefix, app), log });
-  const breaker = new SendBreaker({ app, log, onState: (state) => applyBreaker(state, gate, lanes) });
-  const topicBreakers = new TopicBreakers(app, identity.topic, log);
+  const worker = `${hostname().slice(0, 24)}-${process.pid}-${randomBytes(4).toString('hex')}`;
+  const onNews = () => breakerWatch.wake();
+  const breaker = new SendBreaker({
+    app,
+    credential,
+    log,
+    onNews,
+    onState(state) {
+      lanes.oneAtATime = state === 'probing';
+      gate.set('breaker', state === 'open');
+      // Another provider token would be one more of those that APNs has had too many of.
+      options.freezeProviderToken?.(breaker.reason === TOO_MANY_UPDATES ? breaker.since : null);
+    },
+  });
+  const topicBreakers = new TopicBreakers({ app, credential, ownTopic: identity.topic, log, onNews });
+  const breakerWatch = new BreakerWatch({
+    credential,
+    fleet: {
+      read: () => readBreakers(redis.adding, prefix, app),
+      open: (name, reason) => openBreaker(redis.adding, prefix, app, name, reason),
+      takeProbe: (name, leaseMs) => takeProbe(redis.adding, prefix, app, name, worker, leaseMs),
+      endProbe: (name, answer, reason) => endProbe(redis.adding, prefix, app, name, worker, answer, reason),
+    },
+    breakers: () => [breaker, ...topicBreakers.all()],
+    canSend: () => gate.causes.every((cause) => cause === 'breaker'),
+    log,
+  });
   const checkpoints = new CheckpointWriter((list) => writeCheckpoints(redis.working, prefix, app, list));
   const queue = openQueue<BatchResult>(redis.adding, prefix, app, 'results');
   queue.on('error', (error) =>
     log.debug({ event: 'results.error', err: error }, 'the results queue reports'),
   );
-  const worker = `${hostname().slice(0, 24)}-${process.pid}-${randomBytes(4).toString('hex')}`;
   const results = new ResultsPublisher({ worker, add: (list) => addResults(queue, list), log });
   const processor = new JobProcessor(identity, () => gate.isOpen, {
     governor,
@@ -112,6 +144,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     applyControl(copy);
   });
   const stopWatching = closeWhileUnreachable(governor, gate);
+  breakerWatch.start(); // before the first copy opens the lanes
   control.start();
 
   return {
@@ -124,15 +157,9 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     async stop(remainingMs) {
       await lanes.stop(remainingMs);
       stopWatching();
-      breaker.stop();
-      topicBreakers.stop();
+      breakerWatch.stop();
       control.stop();
       await governor.close(Math.min(1_000, Math.max(0, remainingMs)));
     },
   };
-}
-
-function applyBreaker(state: BreakerState, gate: LaneGate, lanes: Lanes): void {
-  lanes.oneAtATime = state === 'probing';
-  gate.set('breaker', state === 'open');
 }

@@ -57,7 +57,7 @@ test('the end of a certificate is known; a signing key has none', () => {
   expect(credentialExpiresAt(token)).toBeUndefined();
 });
 
-test('the digest tells credentials and environments apart and does not depend on the secret', () => {
+test('the digest tells credentials and environments apart, and a stale file under the same key id', () => {
   const certificate = readCertificateCredential({
     certPem: first.certificatePem,
     keyPem: first.privateKeyPem,
@@ -72,5 +72,6 @@ test('the digest tells credentials and environments apart and does not depend on
   ];
   expect(new Set(digests).size).toBe(5);
   expect(digests[0]).toMatch(/^[0-9a-f]{16}$/);
-  expect(credentialDigest({ ...token, keyPem: aSigningKey().keyPem }, 'production')).toBe(digests[0]);
+  expect(credentialDigest({ ...token }, 'production')).toBe(digests[0]);
+  expect(credentialDigest({ ...token, keyPem: aSigningKey().keyPem }, 'production')).not.toBe(digests[0]);
 });

@@ -1,5 +1,5 @@
 /** The APNs credential: a signing key (provider token) or a client certificate. Read once, at start. */
-import { createHash, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { BadApnsCredentialError, createProviderTokenSource } from './provider-token.ts';
 
 export interface TokenCredential {
@@ -53,17 +53,23 @@ export function readCertificateCredential(files: CertificateFiles): CertificateC
 
 /**
  * Names a credential in logs, breakers and metrics: equal for equal identity and environment, 16
- * hexadecimal characters. It is built from public parts only, so no secret can be found from it.
+ * hexadecimal characters. It is built from public parts only (of a key its public half, which tells a stale
+ * file under a new key id), so no secret can be found from it.
  */
 export function credentialDigest(credential: ApnsCredential, environment: ApnsEnvironment): string {
   const identity =
     credential.kind === 'token'
-      ? ['key', credential.keyId, credential.teamId]
+      ? ['key', credential.keyId, credential.teamId, publicHalf(credential.keyPem)]
       : ['certificate', readCertificate(credential.certPem).fingerprint256];
   return createHash('sha256')
     .update(JSON.stringify([...identity, environment]))
     .digest('hex')
     .slice(0, 16);
+}
+
+function publicHalf(keyPem: string): string {
+  const publicKey = createPublicKey(createPrivateKey(withLineEnds(keyPem).trim()));
+  return publicKey.export({ type: 'spki', format: 'der' }).toString('base64');
 }
 
 /** When the client certificate ends. A signing key does not end. */

@@ -112,3 +112,19 @@ test.each([
 ])('a missing %s is refused', (name, words) => {
   expect(() => createProviderTokenSource({ ...settings, [name]: '' })).toThrow(words);
 });
+
+test('frozen: no other provider token is shown while APNs has had too many, the same one in every worker', () => {
+  let now = START + BUCKET_MS - 60_000;
+  const since = now;
+  const first = createProviderTokenSource({ ...settings, now: () => now });
+  const before = first.current();
+  first.freeze(since);
+  now += 10 * 60_000;
+  const second = createProviderTokenSource({ ...settings, now: () => now });
+  second.freeze(since);
+  expect([first.current(), second.current()]).toEqual([before, before]);
+  now = START + 56 * 60_000; // APNs would call it expired soon
+  expect(first.current()).not.toBe(before);
+  first.freeze(null);
+  expect(part(first.current(), 1).iat).toBe((START + BUCKET_MS) / 1000);
+});

@@ -10,6 +10,8 @@ import { p256 } from '@noble/curves/nist.js';
 const BUCKET_SECONDS = 40 * 60;
 /** How far the wall clock may step back before we believe it. Smaller steps must not flap. */
 const BACKWARD_TOLERANCE_SECONDS = 5 * 60;
+/** A frozen one is kept for so long; an older one APNs would call expired. */
+const FROZEN_SECONDS = 55 * 60;
 
 /** The APNs credential cannot work. Trying again cannot help: the message says what to mend. */
 export class BadApnsCredentialError extends Error {
@@ -29,6 +31,11 @@ export interface ProviderTokenSettings {
 export interface ProviderTokenSource {
   /** The provider token to send now. Cheap: it is signed once per bucket. */
   current(): string;
+  /**
+   * Keeps the provider token of that time (milliseconds since 1970) while APNs takes it: the same one in
+   * every worker that is told the same time. Null: it follows the clock again.
+   */
+  freeze(since: number | null): void;
 }
 
 /** Throws BadApnsCredentialError if the key is not a PKCS#8 P-256 key or an id is missing. */
@@ -43,9 +50,13 @@ export function createProviderTokenSource(settings: ProviderTokenSettings): Prov
   let token = '';
   let usableFromMs = Number.POSITIVE_INFINITY;
   let usableUntilMs = Number.NEGATIVE_INFINITY;
+  let frozenAtMs: number | null = null;
   return {
+    freeze(since) {
+      frozenAtMs = since;
+    },
     current(): string {
-      const nowMs = now();
+      const nowMs = frozenAtMs === null ? now() : frozenTime(frozenAtMs, now());
       if (nowMs >= usableFromMs && nowMs < usableUntilMs) return token;
       const issuedAt = Math.floor(nowMs / 1000 / BUCKET_SECONDS) * BUCKET_SECONDS;
       token = sign(secret, keyId, teamId, issuedAt);
@@ -54,6 +65,11 @@ export function createProviderTokenSource(settings: ProviderTokenSettings): Prov
       return token;
     },
   };
+}
+
+function frozenTime(since: number, now: number): number {
+  const issuedAt = Math.floor(since / 1000 / BUCKET_SECONDS) * BUCKET_SECONDS;
+  return now - issuedAt * 1000 < FROZEN_SECONDS * 1000 ? since : now;
 }
 
 function sign(secret: Uint8Array, keyId: string, teamId: string, issuedAt: number): string {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import type { ApnsAnswer } from '@pushfleet/shared/domain/apns-answer';
 import type { BatchJob, BatchResult } from '@pushfleet/shared/domain/batch-job';
 import {
@@ -29,10 +29,11 @@ class Stage {
   checkpoint: BatchProgress | null = null;
   answer: (index: number) => ApnsAnswer = () => OK;
   answerMs = 1;
+  held = false;
   write: () => Promise<boolean> = async () => true;
   publish: () => Promise<boolean> = async () => true;
   readonly hold = new RunHold(Date.now());
-  readonly breaker = new SendBreaker({ app: 'a', log, onState: () => {} });
+  readonly breaker = new SendBreaker({ app: 'a', credential: 'c', log, onState: () => {} });
 
   async run(size: number, attemptsMade = 0): Promise<RunEnd> {
     const job = { dispatch: 1, seq: 1, generation: 0, fleet: 'f', nonce: 'n', app: 'a', lane: 'bulk' };
@@ -68,7 +69,7 @@ class Stage {
           return this.answer(Number(deviceToken.slice(1)));
         },
       },
-      control: { current: () => ({}) as never, isCancelled: () => false },
+      control: { current: () => ({}) as never, isCancelled: () => false, isHeld: () => this.held },
       // One push every 2 ms, so that a batch takes a while.
       limiter: { tryTake: () => false, take: () => sleep(2) },
       breaker: this.breaker,
@@ -97,16 +98,9 @@ class Stage {
   }
 }
 
-const stages: Stage[] = [];
 function stage(): Stage {
-  const one = new Stage();
-  stages.push(one);
-  return one;
+  return new Stage();
 }
-afterEach(() => {
-  for (const one of stages.splice(0)) one.breaker.stop();
-});
-
 test('checkpoints come every 100 ms while answers come, and the result comes last', async () => {
   const one = stage();
   expect(await one.run(150)).toEqual({ kind: 'settled' });
@@ -223,15 +217,29 @@ test('an answer that does not come before the drain ends may have been sent: the
   expect([...trials.values()].every((trial) => trial.reason === 'NoAnswer')).toBe(true);
 });
 
-test('a refused credential halts the run without an attempt, until the breaker probes', async () => {
+test('a refused credential halts the run without an attempt, and another worker may have the batch at once', async () => {
   const one = stage();
   one.answer = () => ({ answered: true, status: 403, reason: 'InvalidProviderToken' });
   const run = one.run(100);
   await sleep(30);
   one.hold.halt('breaker'); // what the gate does when the breaker opens
   const end = await run;
-  expect(end).toEqual({ kind: 'later', until: one.breaker.probeAt });
+  expect(end).toEqual({ kind: 'back' });
   expect(one.results.flatMap((result) => [...decodeProgress(result.progress).trials])).toEqual([]);
+});
+
+test('a held notification stops in the middle and leaves Redis, and nobody pays for it', async () => {
+  const one = stage();
+  const run = one.run(300);
+  await sleep(50);
+  one.held = true;
+  expect(await run).toEqual({ kind: 'parked' });
+  const last = one.results.at(-1)!;
+  expect(last.ended).toBe(true);
+  const { outcomes, trials } = decodeProgress(last.progress);
+  expect(outcomes.filter((byte) => byte === 6).length).toBe(one.sentAt.length);
+  expect(outcomes.includes(0)).toBe(true);
+  expect(trials.size).toBe(0);
 });
 
 test('a batch that takes longer than a second tells its progress meanwhile', async () => {

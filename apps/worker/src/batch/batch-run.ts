@@ -78,7 +78,14 @@ export class BatchRun {
     if (stopped === 'expired') this.#settleWaiting(EXPIRED);
 
     const halted = hold.haltedBy;
-    const ending = endingOf(progress, batch.indexes, Date.now(), batch.job.deadline, this.isRetry);
+    const ending = endingOf(
+      progress,
+      batch.indexes,
+      Date.now(),
+      batch.job.deadline,
+      this.isRetry,
+      stopped === 'held',
+    );
     const ended = ending.kind !== 'later';
     const toldNothing = !ended && encodeProgress(progress) === before;
     const owned = toldNothing ? halted !== 'lost' : await this.#saveAndPublish(ended);
@@ -88,9 +95,7 @@ export class BatchRun {
     this.#log(ending, stopped);
     // Handed back are those who are due; who must wait longer than that is delayed as ever.
     if (ending.kind !== 'later' || halted === null || ending.until > Date.now()) return ending;
-    if (halted !== 'breaker') return { kind: 'back' };
-    const topicProbeAt = parts.topicBreakers.of(batch.job.topic)?.probeAt ?? 0;
-    return { kind: 'later', until: Math.max(parts.breaker.probeAt, topicProbeAt) };
+    return hold.backAt === null ? { kind: 'back' } : { kind: 'later', until: hold.backAt };
   }
 
   /**

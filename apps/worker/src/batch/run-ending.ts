@@ -21,6 +21,7 @@ export type RunEnding =
  * @param indexes recipients of this job: of others it holds no device token
  * @param isRetry the job had failed before. The producer holds such a batch for settled and would not queue
  *   it again, so it is never parked
+ * @param isHeld the brake holds the notification: whoever waits, waits in MySQL
  */
 export function endingOf(
   progress: BatchProgress,
@@ -28,11 +29,13 @@ export function endingOf(
   now: number,
   deadline: number,
   isRetry = false,
+  isHeld = false,
 ): RunEnding {
   const earliest = earliestNotBefore(progress);
   if (earliest !== null) {
-    const until = Math.min(Math.max(earliest, now), deadline);
-    const leavesRedis = until - now > LONGEST_WAIT_IN_REDIS_MS && !isRetry;
+    const longest = LONGEST_WAIT_IN_REDIS_MS;
+    const until = Math.min(isHeld && isRetry ? now + longest : Math.max(earliest, now), deadline);
+    const leavesRedis = (isHeld || until - now > longest) && !isRetry;
     return leavesRedis ? { kind: 'parked' } : { kind: 'later', until };
   }
   const failed = indexes.filter((index) => progress.outcomes[index] === FAILED);

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { BatchJob } from '@pushfleet/shared/domain/batch-job';
 import type { RunHold } from '../lanes/run-hold.ts';
 import type { SendBreaker } from '../send-breaker.ts';
+import { TOPIC_DISALLOWED } from '../topic-breakers.ts';
 import type { RunCheckpoints } from './run-checkpoints.ts';
 import type { SendingParts } from './sending-parts.ts';
 
@@ -10,10 +11,13 @@ const UNSAVED_MS = 200;
 /** No request starts when the lock may run out within this time: its answer would belong to another run. */
 const LOCK_MARGIN_MS = 2_000;
 const LOOK_AGAIN_MS = 10;
+/** A worker with another credential may take the batch sooner than our topic is probed. */
+const TOPIC_BACK_MS = 10_000;
+const NOT_THE_PROBE_MS = 1_000;
 
 /** `granted` and `probe` hold a slot of the connection. `probe`: the only one until its answer is there. */
 export type Permission = 'granted' | 'probe' | 'denied';
-export type StopCause = 'cancelled' | 'expired' | 'halted';
+export type StopCause = 'cancelled' | 'expired' | 'held' | 'halted';
 
 /**
  * Asks, before each request of a run, everything that must allow it. Checked against clocks each time,
@@ -83,9 +87,17 @@ export class SendPermission {
   #pass(): 'go' | 'probe' | 'wait' {
     const topic = this.#topicBreaker?.pass() ?? 'go';
     // Nothing closes the lanes for the sake of a topic: its runs leave by themselves.
-    if (topic === 'wait' && this.#topicBreaker?.state === 'open') this.hold.halt('breaker');
+    const { breaker } = this.parts;
+    if (this.#topicBreaker?.state === 'open' && !this.#topicBreaker.isDue)
+      this.hold.halt('breaker', Math.min(this.#topicBreaker.probeAt, Date.now() + TOPIC_BACK_MS));
     if (topic === 'wait') return 'wait';
-    const app = this.parts.breaker.pass();
+    // What was said of the app's own topic a push to another one cannot disprove.
+    if (this.#topicBreaker !== null && breaker.state !== 'closed' && breaker.reason === TOPIC_DISALLOWED) {
+      if (topic === 'probe') this.#topicBreaker.probeGivenUp();
+      this.hold.halt('breaker', Date.now() + NOT_THE_PROBE_MS);
+      return 'wait';
+    }
+    const app = breaker.pass();
     if (app === 'wait' && topic === 'probe') this.#topicBreaker?.probeGivenUp();
     return app === 'go' ? topic : app;
   }
@@ -106,6 +118,7 @@ export class SendPermission {
     if (this.hold.haltedBy !== null) return 'halted';
     if (this.parts.control.isCancelled(this.job.dispatch)) return 'cancelled';
     if (Date.now() >= this.job.deadline) return 'expired';
+    if (this.parts.control.isHeld(this.job.dispatch)) return 'held';
     if (this.checkpoints.unsavedForMs() > UNSAVED_MS) return 'wait';
     if (this.hold.lockAgeMs() > this.parts.lockDurationMs - LOCK_MARGIN_MS) return 'wait';
     // Whoever watches the control copy halts this run in a moment.

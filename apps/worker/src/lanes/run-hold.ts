@@ -14,6 +14,7 @@ export class RunHold {
   #renewedWall: number;
   /** Answers in flight are waited for until then (performance.now() milliseconds). */
   drainUntil = Number.POSITIVE_INFINITY;
+  #backAt: number | null = null;
 
   /** @param lockedAt milliseconds since 1970: when the worker asked for the job */
   constructor(lockedAt: number) {
@@ -30,8 +31,18 @@ export class RunHold {
     return this.#abort.signal;
   }
 
-  /** A run that lost its job stays lost, whatever else happens. */
-  halt(cause: HaltCause): void {
+  /** Milliseconds since 1970: when the job may run again; null: at once, by any worker. */
+  get backAt(): number | null {
+    return this.#backAt;
+  }
+
+  /**
+   * A run that lost its job stays lost, whatever else happens.
+   *
+   * @param backAt where the lane stays open, and the job would be back here at once
+   */
+  halt(cause: HaltCause, backAt: number | null = null): void {
+    if (this.#haltedBy === null) this.#backAt = backAt;
     if (this.#haltedBy === null || cause === 'lost') this.#haltedBy = cause;
     this.#abort.abort(cause);
   }
