@@ -6,6 +6,7 @@ import { addMigrate } from './commands/migrate.ts';
 import { addPauseAndResume } from './commands/pause-resume.ts';
 import { addProcesses } from './commands/processes.ts';
 import { addRate } from './commands/rate.ts';
+import { addReplay } from './commands/replay.ts';
 import { addSimulator } from './commands/simulator.ts';
 import { addStatus } from './commands/status.ts';
 import { addUpCommand } from './commands/up-command.ts';
@@ -27,6 +28,7 @@ function buildProgram(): Command {
   addStatus(program);
   addExplain(program);
   addCancel(program);
+  addReplay(program);
   addPauseAndResume(program);
   addRate(program);
   addDevices(program);

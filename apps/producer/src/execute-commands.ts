@@ -12,6 +12,7 @@ import { cancelDispatch, cancelUnclaimed, readLastDispatch } from '@pushfleet/sh
 import type { Store } from '@pushfleet/shared/store/store';
 import { backendZone } from './claim-due-rows.ts';
 import type { ProducerContext } from './producer-context.ts';
+import { replay } from './replay.ts';
 
 /** Carries out what operators asked for, each once, and writes the result beside the wish. */
 export async function executeCommands(context: ProducerContext, onDone: () => void): Promise<boolean> {
@@ -19,7 +20,7 @@ export async function executeCommands(context: ProducerContext, onDone: () => vo
   const pending = await readPendingCommands(store, 20);
   for (const { id, command, by } of pending) {
     if (!(await takeCommand(store, id))) continue;
-    const result = await execute(context, command, by).catch(
+    const result = await execute(context, id, command, by).catch(
       (error: Error): CommandResult => ({ succeeded: false, result: `it failed: ${error.message}` }),
     );
     await finishCommand(store, id, result);
@@ -34,6 +35,7 @@ export async function executeCommands(context: ProducerContext, onDone: () => vo
 
 async function execute(
   context: ProducerContext,
+  commandId: number,
   command: Command | null,
   by: string,
 ): Promise<CommandResult> {
@@ -52,6 +54,8 @@ async function execute(
       );
     case 'cancel':
       return cancel(context, command.notificationId, by);
+    case 'replay':
+      return replay(context, commandId, command);
     case 'restoreDevices': {
       const restored = await restoreDevices(store, command.tokenIds);
       return {

@@ -21,6 +21,7 @@ import { ProducerMetrics } from './producer-metrics.ts';
 import { ControlPublisher, registerApps, WORKERS_SPEAK_MS } from './publish-control.ts';
 import { MIN_AGE_MS, reconcile } from './reconcile.ts';
 import { ResultRecorder } from './record-results.ts';
+import { OldRowRemover } from './retention.ts';
 import { DeviceRetirer } from './retire-devices.ts';
 import { CancelledSettler, cancelForeignSent, settleOverdue } from './settle-waiting.ts';
 import { openProducer, redisFor } from './start-up.ts';
@@ -98,6 +99,7 @@ function startLoops(context: ProducerContext, metrics: ProducerMetrics) {
   const dispatcher = new BatchDispatcher(context);
   const retirer = new DeviceRetirer(context);
   const cancelled = new CancelledSettler(context, recorder);
+  const remover = new OldRowRemover(context);
   const requeueLost = async (minAgeMs: number, queues = context.queues) => {
     for (const app of queues) metrics.lostBatches.inc(await reconcile(context, recorder, app, minAgeMs));
     dispatch();
@@ -129,6 +131,7 @@ function startLoops(context: ProducerContext, metrics: ProducerMetrics) {
     start('sent by the backend', 5_000, () => cancelForeignSent(context)),
     start('invalid rows', 10_000, () => releaseMendedRows(context)),
     start('old rows', 60_000, () => countOldRows(context, metrics)),
+    start('retention', 60_000, () => remover.look()),
   ];
   const planning: Stoppable = { name: 'planning', stop: () => planner.stop() };
   return {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { REPLAYABLE } from './replay.ts';
 import type { Store } from './store.ts';
 
 /** What operators may ask for; the producer executes it. */
@@ -7,6 +8,12 @@ export const commandSchema = z.discriminatedUnion('verb', [
   z.object({ verb: z.literal('resume'), app: z.string() }),
   z.object({ verb: z.literal('rate'), app: z.string(), perSecond: z.int().min(0).nullable() }),
   z.object({ verb: z.literal('cancel'), notificationId: z.string() }),
+  z.object({
+    verb: z.literal('replay'),
+    notificationId: z.string(),
+    outcomes: z.array(z.enum(REPLAYABLE)).min(1),
+    reason: z.string().nullable(),
+  }),
   z.object({ verb: z.literal('restoreDevices'), tokenIds: z.array(z.string()).max(10_000) }),
 ]);
 export type Command = z.output<typeof commandSchema>;
@@ -43,7 +50,7 @@ export async function requestCommand(
  * Not executed yet, or taken by a producer that never told what came of it and may have died: those that may
  * be done twice are done by another then. A pause or a rate is not: somebody may have decided otherwise since.
  */
-const OPEN = `(executed_at IS NULL OR (succeeded IS NULL AND verb IN ('cancel', 'restoreDevices')
+const OPEN = `(executed_at IS NULL OR (succeeded IS NULL AND verb IN ('cancel', 'replay', 'restoreDevices')
   AND executed_at BETWEEN UTC_TIMESTAMP(3) - INTERVAL 1 HOUR AND UTC_TIMESTAMP(3) - INTERVAL 30 SECOND))`;
 
 export async function readPendingCommands(

@@ -58,8 +58,11 @@ export async function completeDispatches(
       `SELECT id FROM ${tables.dispatch} WHERE id IN (?) AND state IN ('sending', 'held') ORDER BY id FOR UPDATE`,
       [finished.map(({ dispatchId }) => dispatchId)],
     );
-    const mine = new Set(held.map(([id]) => Number(id)));
-    const candidates = finished.filter(({ dispatchId }) => mine.has(dispatchId));
+    const mine = held.map(([id]) => Number(id));
+    const reopened = await reopenedSince(store, on, mine);
+    const candidates = finished.filter(
+      ({ dispatchId }) => mine.includes(dispatchId) && !reopened.has(dispatchId),
+    );
     const free = await lockNotifications(store, on, candidates);
     const ended = candidates.filter(
       ({ notificationId }) => notificationId === null || free.get(notificationId) !== 'locked',
@@ -90,6 +93,20 @@ export async function completeDispatches(
     }
     return ended.map(({ dispatchId }) => dispatchId);
   });
+}
+
+/** Ended by another producer, and opened by a replay, since they were listed. Seen only under their locks. */
+async function reopenedSince(
+  { tables }: Store,
+  on: Statements,
+  dispatchIds: readonly number[],
+): Promise<Set<number>> {
+  if (dispatchIds.length === 0) return new Set();
+  const rows = await on.arrays(
+    `SELECT DISTINCT dispatch_id FROM ${tables.batch} WHERE dispatch_id IN (?) AND state <> 'settled'`,
+    [dispatchIds],
+  );
+  return new Set(rows.map(([id]) => Number(id)));
 }
 
 /** Which rows we hold now, which somebody else does, and which are gone. */
