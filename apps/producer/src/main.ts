@@ -1,7 +1,7 @@
 import { dueWindow } from '@pushfleet/shared/domain/due-window';
 import type { Environment } from '@pushfleet/shared/platform/config';
 import { warnOfOpenFiles } from '@pushfleet/shared/platform/file-permissions';
-import { type HealthServer, startHealthServer } from '@pushfleet/shared/platform/health-server';
+import { type HealthSources, startHealthServer } from '@pushfleet/shared/platform/health-server';
 import { createLog, logFatalErrors } from '@pushfleet/shared/platform/log';
 import { type Loop, startLoop } from '@pushfleet/shared/platform/loop';
 import { producerSettings } from '@pushfleet/shared/platform/process-settings';
@@ -17,6 +17,7 @@ import { releaseMendedRows } from './invalid-rows.ts';
 import { AudiencePlanner } from './plan-audiences.ts';
 import { loadProducerConfig } from './producer-config.ts';
 import type { ProducerContext } from './producer-context.ts';
+import { producerHealth } from './producer-health.ts';
 import { ProducerMetrics } from './producer-metrics.ts';
 import { ControlPublisher, registerApps, WORKERS_SPEAK_MS } from './publish-control.ts';
 import { MIN_AGE_MS, reconcile } from './reconcile.ts';
@@ -25,6 +26,7 @@ import { OldRowRemover } from './retention.ts';
 import { DeviceRetirer } from './retire-devices.ts';
 import { CancelledSettler, cancelForeignSent, settleOverdue } from './settle-waiting.ts';
 import { openProducer, redisFor } from './start-up.ts';
+import { StuckResults } from './stuck-results.ts';
 import { listenForWakes } from './wake-listener.ts';
 
 /**
@@ -48,7 +50,7 @@ export async function runProducer(environment: Environment): Promise<number> {
     throw error;
   });
   const metrics = new ProducerMetrics(context);
-  const { loops, recorder } = startLoops(context, metrics);
+  const { loops, recorder, stuckResults } = startLoops(context, metrics);
   const results = startRecording(context, recorder);
   const wakes = listenForWakes(
     redisFor(config, 'working', log),
@@ -56,7 +58,15 @@ export async function runProducer(environment: Environment): Promise<number> {
     loops.wakeAll,
     log,
   );
-  const health = await startHealth(context, metrics);
+  const health = await startHealth(
+    config.PUSHFLEET_HTTP_PORT,
+    producerHealth({
+      redis: context.redis,
+      loops: loops.failable,
+      stuck: () => stuckResults.stuck,
+      metrics: () => metrics.registry.metrics(),
+    }),
+  );
   log.info(
     {
       event: 'producer.started',
@@ -75,8 +85,12 @@ export async function runProducer(environment: Environment): Promise<number> {
 /** The loops in the order in which a row passes them; each wakes the one behind it. */
 function startLoops(context: ProducerContext, metrics: ProducerMetrics) {
   const { config, log } = context;
-  const start = (name: string, intervalMs: number, step: () => Promise<unknown>): Loop =>
-    startLoop({ name, intervalMs, step, log });
+  const failable: Loop[] = [];
+  const start = (name: string, intervalMs: number, step: () => Promise<unknown>): Loop => {
+    const loop = startLoop({ name, intervalMs, step, log });
+    failable.push(loop);
+    return loop;
+  };
 
   const completer = new DispatchCompleter(context);
   const dispatch = () => {
@@ -126,7 +140,9 @@ function startLoops(context: ProducerContext, metrics: ProducerMetrics) {
       claim.wake();
     }),
   );
+  const stuckResults = new StuckResults(context);
   const slow = [
+    start('results', 5_000, () => stuckResults.look()),
     start('reconcile', 5_000, () => requeueLost(MIN_AGE_MS)),
     start('sent by the backend', 5_000, () => cancelForeignSent(context)),
     start('invalid rows', 10_000, () => releaseMendedRows(context)),
@@ -136,7 +152,9 @@ function startLoops(context: ProducerContext, metrics: ProducerMetrics) {
   const planning: Stoppable = { name: 'planning', stop: () => planner.stop() };
   return {
     recorder,
+    stuckResults,
     loops: {
+      failable,
       all: [
         claim,
         claimFresh,
@@ -192,16 +210,9 @@ async function countOldRows(context: ProducerContext, metrics: ProducerMetrics):
   oldRowsTold = count;
 }
 
-async function startHealth(
-  { config, redis }: ProducerContext,
-  metrics: ProducerMetrics,
-): Promise<Stoppable[]> {
-  if (config.PUSHFLEET_HTTP_PORT === 0) return [];
-  const server: HealthServer = await startHealthServer(config.PUSHFLEET_HTTP_PORT, {
-    live: () => null,
-    ready: () => (redis.status === 'ready' ? null : 'Redis cannot be reached'),
-    metrics: () => metrics.registry.metrics(),
-  });
+async function startHealth(port: number, sources: HealthSources): Promise<Stoppable[]> {
+  if (port === 0) return [];
+  const server = await startHealthServer(port, sources);
   return [{ name: 'health', stop: () => server.close() }];
 }
 

@@ -12,6 +12,8 @@ export interface LoopOptions {
 export interface Loop extends Stoppable {
   /** Looks at once, and once more if a look is under way. */
   wake(): void;
+  /** For how long each of its looks has failed, in milliseconds; 0 while they succeed. */
+  failingForMs(): number;
 }
 
 const LONGEST_BACKOFF_MS = 5_000;
@@ -25,6 +27,7 @@ export function startLoop({ name, intervalMs, step, log }: LoopOptions): Loop {
   let woken = false;
   let wakeUp: () => void = () => {};
   let failures = 0;
+  let failingSince = 0;
 
   const pause = (ms: number) =>
     new Promise<void>((resolve) => {
@@ -43,7 +46,7 @@ export function startLoop({ name, intervalMs, step, log }: LoopOptions): Loop {
       failures = 0;
       return more === true;
     } catch (error) {
-      failures++;
+      if (failures++ === 0) failingSince = performance.now();
       const line = { event: 'loop.failed', loop: name, failures, err: error };
       if (failures === 1) log.warn(line, 'a loop failed; it tries again');
       else log.debug(line, 'a loop failed again');
@@ -70,6 +73,7 @@ export function startLoop({ name, intervalMs, step, log }: LoopOptions): Loop {
       woken = true;
       wakeUp();
     },
+    failingForMs: () => (failures === 0 ? 0 : performance.now() - failingSince),
     async stop() {
       stopped = true;
       wakeUp();
