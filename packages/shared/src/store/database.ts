@@ -41,6 +41,8 @@ export interface DatabaseOptions {
   /** PEM of the server's CA. */
   readonly ca?: string;
   readonly connections?: number;
+  /** A statement without an answer for so long ends, and its connection with it. Default 30 s. */
+  readonly answerWithinMs?: number;
 }
 
 /** Lock wait timeout, deadlock, "record has changed since last read" (MariaDB's snapshot isolation). */
@@ -75,10 +77,14 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   const open = new Set<RawConnection>();
   prepareConnections(plain, open, COMMON_SETTINGS);
   prepareConnections(transactions, open, `${COMMON_SETTINGS}, ${STOPPED_PROCESS_SETTINGS}`);
+  const run: RunOn = async (connection, statement) => {
+    const timeout = options.answerWithinMs ?? ANSWER_WITHIN_MS;
+    return (await connection.query({ ...statement, timeout }))[0];
+  };
   return {
     name: options.target.database,
-    ...triedAgain(statementsOn((statement) => onOwnConnection(plain, statement))),
-    transaction: (work) => runTransaction(transactions, work),
+    ...triedAgain(statementsOn((statement) => onOwnConnection(plain, run, statement))),
+    transaction: (work) => runTransaction(transactions, run, work),
     async close() {
       const ended = Promise.allSettled([plain.end(), transactions.end()]);
       await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, CLOSE_WITHIN_MS).unref())]);
@@ -142,8 +148,9 @@ async function negotiateTls(options: DatabaseOptions): Promise<PoolOptions['ssl'
 }
 
 type Run = (statement: QueryOptions) => Promise<unknown>;
+type RunOn = (connection: PoolConnection, statement: QueryOptions) => Promise<unknown>;
 
-async function onOwnConnection(pool: Pool, statement: QueryOptions): Promise<unknown> {
+async function onOwnConnection(pool: Pool, run: RunOn, statement: QueryOptions): Promise<unknown> {
   const connection = await pool.getConnection();
   let usable = true;
   try {
@@ -155,11 +162,6 @@ async function onOwnConnection(pool: Pool, statement: QueryOptions): Promise<unk
     if (usable) connection.release();
     else connection.destroy();
   }
-}
-
-async function run(connection: PoolConnection, statement: QueryOptions): Promise<unknown> {
-  const [result] = await connection.query({ ...statement, timeout: ANSWER_WITHIN_MS });
-  return result;
 }
 
 /** After such an error the next statement would fare no better there, or wait behind the one that hangs. */
@@ -210,7 +212,11 @@ async function tryAgain<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-async function runTransaction<T>(pool: Pool, work: (statements: Statements) => Promise<T>): Promise<T> {
+async function runTransaction<T>(
+  pool: Pool,
+  run: RunOn,
+  work: (statements: Statements) => Promise<T>,
+): Promise<T> {
   return tryAgain(async () => {
     const connection = await pool.getConnection();
     let usable = true;
@@ -220,7 +226,7 @@ async function runTransaction<T>(pool: Pool, work: (statements: Statements) => P
       await run(connection, { sql: 'COMMIT' });
       return value;
     } catch (error) {
-      usable = !isConnectionOfNoUse(error) && (await rolledBack(connection));
+      usable = !isConnectionOfNoUse(error) && (await isRolledBack(run(connection, { sql: 'ROLLBACK' })));
       throw error;
     } finally {
       if (usable) connection.release();
@@ -229,8 +235,8 @@ async function runTransaction<T>(pool: Pool, work: (statements: Statements) => P
   });
 }
 
-function rolledBack(connection: PoolConnection): Promise<boolean> {
-  return run(connection, { sql: 'ROLLBACK' }).then(
+function isRolledBack(rollback: Promise<unknown>): Promise<boolean> {
+  return rollback.then(
     () => true,
     () => false,
   );
