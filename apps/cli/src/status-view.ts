@@ -53,16 +53,26 @@ export function fleetView({ apps, notifications, rowsTooOld }: FleetStatus): str
 
 function appsTable(apps: readonly AppStatus[]): string {
   const table = new Table({ head: ['app', 'topic', 'environment', 'sends', 'rate', 'held'], ...NO_LINES });
-  for (const { app, topic, environment, paused, pausedBy, ratePerSecond, heldNotifications } of apps)
+  for (const one of apps) {
+    const { app, topic, environment, ratePerSecond, heldNotifications } = one;
     table.push([
       app,
       topic,
       environment,
-      paused ? colors.yellow(`paused by ${pausedBy ?? 'unknown'}`) : colors.green('yes'),
+      paintSending(one),
       ratePerSecond === null ? 'no limit' : `${ratePerSecond}/s`,
       heldNotifications === 0 ? '–' : colors.yellow(plural(heldNotifications, 'notification')),
     ]);
+  }
   return table.toString();
+}
+
+function paintSending({ paused, pausedBy, stopped }: AppStatus): string {
+  const lines = stopped.map(({ reason, credential, topic }) =>
+    colors.red(`stopped: ${reason} (${topic ?? `credential ${credential}`})`),
+  );
+  if (paused) lines.unshift(colors.yellow(`paused by ${pausedBy ?? 'unknown'}`));
+  return lines.length === 0 ? colors.green('yes') : lines.join('\n');
 }
 
 function notificationsTable(notifications: readonly NotificationStatus[]): string {

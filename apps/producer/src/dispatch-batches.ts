@@ -89,7 +89,8 @@ export class BatchDispatcher {
     );
     const batches = await readPlannedBatches(store, app, lane, dispatches, each);
     const taken = upTo(recipients, batches);
-    this.#lastServed.set(key, taken.at(-1)?.dispatchId ?? 0);
+    // Those that are held have none to give: the round goes on behind them.
+    this.#lastServed.set(key, taken.at(-1)?.dispatchId ?? dispatches.at(-1) ?? 0);
     return taken;
   }
 

@@ -7,9 +7,11 @@ import {
   readPendingCommands,
   takeCommand,
 } from '@pushfleet/shared/store/commands';
+import { releaseDispatch } from '@pushfleet/shared/store/holds';
 import { restoreDevices } from '@pushfleet/shared/store/retirements';
 import { cancelDispatch, cancelUnclaimed, readLastDispatch } from '@pushfleet/shared/store/settle';
 import type { Store } from '@pushfleet/shared/store/store';
+import { closeBreakers } from './breakers.ts';
 import { backendZone } from './claim-due-rows.ts';
 import type { ProducerContext } from './producer-context.ts';
 import { replay } from './replay.ts';
@@ -44,7 +46,9 @@ async function execute(
     case 'pause':
       return ofApp(store, command.app, await pauseApp(store, command.app, by), `${command.app} is paused`);
     case 'resume':
-      return ofApp(store, command.app, await resumeApp(store, command.app), `${command.app} sends again`);
+      return resume(context, command.app);
+    case 'resumeNotification':
+      return resumeNotification(store, command.notificationId, by);
     case 'rate':
       return ofApp(
         store,
@@ -66,6 +70,35 @@ async function execute(
     default:
       return { succeeded: false, result: 'this command is unknown, or its arguments do not fit' };
   }
+}
+
+/** Lifts the pause and closes the breakers: each by itself, for one may be there without the other. */
+async function resume(context: ProducerContext, app: string): Promise<CommandResult> {
+  const found = await resumeApp(context.store, app);
+  if (!found) return ofApp(context.store, app, found, '');
+  try {
+    const closed = await closeBreakers(context, app);
+    const tried = closed === 0 ? '' : '; the credential that APNs refused is tried again';
+    return { succeeded: true, result: `${app} sends again${tried}` };
+  } catch {
+    return {
+      succeeded: false,
+      result: `${app} is not paused any more, but Redis cannot be reached: what APNs refuses stays stopped until a probe passes`,
+    };
+  }
+}
+
+async function resumeNotification(store: Store, notificationId: string, by: string): Promise<CommandResult> {
+  const last = await readLastDispatch(store, notificationId);
+  if (last !== null && (await releaseDispatch(store, last.dispatchId, by)))
+    return { succeeded: true, result: `notification ${notificationId} is sent on, and not held again` };
+  return {
+    succeeded: false,
+    result:
+      last === null
+        ? `there is no notification ${notificationId} under way`
+        : `notification ${notificationId} is not held, it is ${last.state}`,
+  };
 }
 
 async function ofApp(store: Store, app: string, found: boolean, sentence: string): Promise<CommandResult> {

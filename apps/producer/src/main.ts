@@ -9,6 +9,8 @@ import { type Stoppable, stopOnSignal } from '@pushfleet/shared/platform/stop';
 import { consumeResults } from '@pushfleet/shared/queue/results-consumer';
 import { countTooOldRows } from '@pushfleet/shared/store/due-rows';
 import { releasePlannings } from '@pushfleet/shared/store/plans';
+import { Brake } from './brake.ts';
+import { BreakerKeeper } from './breakers.ts';
 import { backendZone, DueRowClaimer } from './claim-due-rows.ts';
 import { DispatchCompleter } from './complete-dispatches.ts';
 import { BatchDispatcher } from './dispatch-batches.ts';
@@ -93,6 +95,8 @@ function startLoops(context: ProducerContext, metrics: ProducerMetrics) {
   };
 
   const completer = new DispatchCompleter(context);
+  const brake = new Brake(context, () => publish.wake());
+  const breakers = new BreakerKeeper(context);
   const dispatch = () => {
     dispatchUrgent.wake();
     dispatchBulk.wake();
@@ -104,6 +108,10 @@ function startLoops(context: ProducerContext, metrics: ProducerMetrics) {
     },
     retired: () => retire.wake(),
     parked: dispatch,
+    refused(dispatchId) {
+      brake.hint(dispatchId);
+      hold.wake();
+    },
   });
   const planner = new AudiencePlanner(context, dispatch);
   const claimer = new DueRowClaimer(context, () => {
@@ -133,11 +141,14 @@ function startLoops(context: ProducerContext, metrics: ProducerMetrics) {
     await cancelled.look();
     return settleOverdue(context);
   });
+  const hold = start('brake', 500, () => brake.look());
+  const stops = start('breakers', 1_000, () => breakers.look());
   const commands = start('commands', 500, () =>
     executeCommands(context, () => {
       publish.wake();
       settle.wake();
       claim.wake();
+      dispatch();
     }),
   );
   const stuckResults = new StuckResults(context);
@@ -165,6 +176,8 @@ function startLoops(context: ProducerContext, metrics: ProducerMetrics) {
         dispatchBulk,
         commands,
         settle,
+        hold,
+        stops,
         publish,
         retire,
         complete,

@@ -1,6 +1,8 @@
 import { LANES } from '@pushfleet/shared/domain/lanes';
 import { readApps } from '@pushfleet/shared/store/apps';
 import { readBacklog } from '@pushfleet/shared/store/backlog';
+import { readAppBreakers } from '@pushfleet/shared/store/breakers';
+import { countHeld } from '@pushfleet/shared/store/holds';
 import { readLaneLoad } from '@pushfleet/shared/store/ready-batches';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { ProducerContext } from './producer-context.ts';
@@ -53,12 +55,22 @@ export class ProducerMetrics {
     });
     new Gauge({
       name: 'pushfleet_paused',
-      help: '1 while the app sends nothing',
+      help: '1 while an operator has paused the app, or APNs refuses a credential of it',
       labelNames: ['app', 'cause'],
       registers,
       async collect() {
         for (const { app, pausedAt } of await readApps(context.store))
           this.set({ app, cause: 'operator' }, pausedAt === null ? 0 : 1);
+        for (const { app, breakers } of await readAppBreakers(context.store))
+          this.set({ app, cause: 'breaker' }, breakers.some(({ topic }) => topic === null) ? 1 : 0);
+      },
+    });
+    new Gauge({
+      name: 'pushfleet_held_notifications',
+      help: 'Notifications that wait for an operator: too many of their device tokens are refused',
+      registers,
+      async collect() {
+        this.set(await countHeld(context.store));
       },
     });
     new Gauge({

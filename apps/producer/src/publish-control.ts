@@ -9,14 +9,16 @@ import {
   refreshControlCopy,
 } from '@pushfleet/shared/queue/control-copy';
 import { type AppRow, adoptEpoch, raiseEpoch, readApps, registerApp } from '@pushfleet/shared/store/apps';
+import { readHeldInRedis } from '@pushfleet/shared/store/holds';
 import { readLongQueued } from '@pushfleet/shared/store/lost-batches';
 import { readCancelledDispatches } from '@pushfleet/shared/store/settle';
+import type { Store } from '@pushfleet/shared/store/store';
 import type { AppQueues, ProducerContext } from './producer-context.ts';
 
 /** Time that workers have to tell what they hold before anything is queued again. */
 export const WORKERS_SPEAK_MS = 2_500;
-/** Most cancelled dispatches that the copy names; more wait for the first ones to end. */
-const CANCELLED_AT_MOST = 1_000;
+/** Most cancelled, and most held, dispatches that the copy names; more wait for the first ones to end. */
+const STOPPED_AT_MOST = 1_000;
 /** A recovery that takes longer was left by a producer that died. */
 const RECOVERY_MS = 15_000;
 
@@ -42,11 +44,11 @@ export class ControlPublisher {
     const { store, redis, queues } = this.#context;
     if (redis.status !== 'ready') return;
     const rows = await readApps(store);
-    const cancelled = await readCancelledDispatches(store, CANCELLED_AT_MOST);
+    const stopped = await readStopped(store);
     const looks = await Promise.allSettled(
       queues.map(async (own) => {
         const row = rows.find(({ app }) => app === own.app.name);
-        if (row !== undefined) await this.#publish(own, row, cancelled);
+        if (row !== undefined) await this.#publish(own, row, stopped);
       }),
     );
     const failed = looks.find((one) => one.status === 'rejected');
@@ -54,7 +56,7 @@ export class ControlPublisher {
   }
 
   /** @param row read before the copy: whoever raised the epoch since has published it, too */
-  async #publish(queues: AppQueues, row: AppRow, cancelled: readonly number[]): Promise<void> {
+  async #publish(queues: AppQueues, row: AppRow, stopped: StoppedDispatches): Promise<void> {
     const { store, redis, config, fleet } = this.#context;
     const app = queues.app.name;
     const prefix = config.PUSHFLEET_REDIS_PREFIX;
@@ -62,7 +64,7 @@ export class ControlPublisher {
     const known = await readControlCopy(redis, prefix, app);
     if (known !== null && known.fleet !== fleet) throw foreignRedis(known.fleet, fleet);
     if (known !== null && known.epoch > epoch) return adoptEpoch(store, app, known.epoch);
-    const copy = this.#copyOf(row, 'ok', cancelled);
+    const copy = this.#copyOf(row, 'ok', stopped);
     if (known?.epoch === epoch && known.phase === 'ok') {
       // Refused when Redis was emptied since it was read: the next look finds no copy, and recovers.
       await refreshControlCopy(redis, prefix, app, copy, known);
@@ -73,10 +75,10 @@ export class ControlPublisher {
     // Nothing queued: nothing was in Redis that could be missing. A new installation, or one at rest.
     const nothingQueued = known === null && (await readLongQueued(store, app, 0, 1)).length === 0;
     if (nothingQueued && epoch === 1) await createControlCopy(redis, prefix, app, copy);
-    else await this.#recover(queues, row, cancelled);
+    else await this.#recover(queues, row, stopped);
   }
 
-  async #recover(queues: AppQueues, row: AppRow, cancelled: readonly number[]): Promise<void> {
+  async #recover(queues: AppQueues, row: AppRow, stopped: StoppedDispatches): Promise<void> {
     const { store, redis, config, log } = this.#context;
     const prefix = config.PUSHFLEET_REDIS_PREFIX;
     const app = row.app;
@@ -88,7 +90,7 @@ export class ControlPublisher {
       { event: 'redis.empty', app, epoch },
       'Redis was emptied: it has nothing of this fleet; recovering',
     );
-    const recovering = this.#copyOf({ ...row, redisEpoch: epoch }, 'recovering', cancelled);
+    const recovering = this.#copyOf({ ...row, redisEpoch: epoch }, 'recovering', stopped);
     try {
       if (!(await announceRecovery(redis, prefix, app, recovering))) return;
       killPoint('producer.inRecovery');
@@ -97,8 +99,8 @@ export class ControlPublisher {
       killPoint('producer.afterRequeue');
       // What operators decided meanwhile must be in the copy that lets workers go on.
       const now = (await readApps(store)).find((one) => one.app === app) ?? row;
-      const nowCancelled = await readCancelledDispatches(store, CANCELLED_AT_MOST);
-      const copy = this.#copyOf({ ...now, redisEpoch: epoch }, 'ok', nowCancelled);
+      const nowStopped = await readStopped(store);
+      const copy = this.#copyOf({ ...now, redisEpoch: epoch }, 'ok', nowStopped);
       // Refused when it was emptied once more: the next look begins again.
       if (!(await refreshControlCopy(redis, prefix, app, copy, recovering))) return;
     } catch (error) {
@@ -117,7 +119,7 @@ export class ControlPublisher {
     return true;
   }
 
-  #copyOf(row: AppRow, phase: ControlCopy['phase'], cancelled: readonly number[]): ControlCopy {
+  #copyOf(row: AppRow, phase: ControlCopy['phase'], stopped: StoppedDispatches): ControlCopy {
     const { config, fleet } = this.#context;
     return {
       fleet,
@@ -128,9 +130,21 @@ export class ControlPublisher {
         row.ratePerSecond === null ? config.PUSHFLEET_RATE_PER_SECOND : row.ratePerSecond || null,
       topic: row.topic,
       environment: row.environment,
-      cancelled: [...cancelled],
+      ...stopped,
     };
   }
+}
+
+interface StoppedDispatches {
+  readonly cancelled: number[];
+  readonly held: number[];
+}
+
+async function readStopped(store: Store): Promise<StoppedDispatches> {
+  return {
+    cancelled: await readCancelledDispatches(store, STOPPED_AT_MOST),
+    held: await readHeldInRedis(store, STOPPED_AT_MOST),
+  };
 }
 
 /** Makes the configured apps known in MySQL, and refuses a Redis that belongs to another installation. */

@@ -1,5 +1,6 @@
 import type { BatchResult } from '@pushfleet/shared/domain/batch-job';
 import { decodeProgress, MalformedProgressError } from '@pushfleet/shared/domain/batch-progress';
+import { BRAKE_REASONS } from '@pushfleet/shared/domain/brake';
 import { killPoint } from '@pushfleet/shared/platform/kill-point';
 import { recordTellings, type TellingOfBatch } from '@pushfleet/shared/store/record';
 import type { ProducerContext } from './producer-context.ts';
@@ -8,6 +9,8 @@ import type { ProducerContext } from './producer-context.ts';
 export interface RecordListener {
   settled(dispatchId: number): void;
   retired(): void;
+  /** Device tokens of it were refused in a way that the brake counts. */
+  refused?(dispatchId: number): void;
   parked(): void;
 }
 
@@ -42,6 +45,7 @@ export class ResultRecorder {
           },
           'a result speaks of a batch that does not exist; dropped',
         );
+      if (news.some(({ reason }) => BRAKE_REASONS.has(reason))) this.#listener.refused?.(telling.dispatchId);
       if (state === 'settled') this.#listener.settled(telling.dispatchId);
       if (state === 'parked') this.#listener.parked();
       if (news.some(({ reason }) => this.#retireReasons.has(reason))) this.#listener.retired();

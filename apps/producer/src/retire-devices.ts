@@ -1,4 +1,6 @@
+import { BRAKE_REASONS, brakeSentence } from '@pushfleet/shared/domain/brake';
 import { killPoint } from '@pushfleet/shared/platform/kill-point';
+import { readBrakeFigures } from '@pushfleet/shared/store/holds';
 import {
   applyRetirements,
   type EarlierRetirement,
@@ -39,9 +41,12 @@ export class DeviceRetirer {
       store,
       pending.map(({ tokenId }) => tokenId),
     );
+    const braked = await this.#braked(pending);
     const zone = columnZone(store.backend.registeredAtIsTimestamp, config);
     const { applied, kept } = await applyRetirements(store, pending, (retirement, row) => {
       killPoint('producer.inRetirement'); // locked, not committed
+      if (braked.has(retirement.dispatchId) && BRAKE_REASONS.has(retirement.reason))
+        return { state: 'kept', note: 'an unusual share of its notification was refused like this' };
       return decideRetirement(retirement, row, earlierOf(earlier, retirement), zone);
     });
     if (applied.length + kept > 0)
@@ -50,6 +55,16 @@ export class DeviceRetirer {
         'device tokens that APNs called dead switched off',
       );
     return pending.length === AT_ONCE;
+  }
+
+  /** Dispatches of which the brake would hold, or has held, what waits; an operator's release lets them retire. */
+  async #braked(pending: readonly PendingRetirement[]): Promise<Set<number>> {
+    const { store, config } = this.#context;
+    const accused = pending.filter(({ reason }) => BRAKE_REASONS.has(reason));
+    const figures = await readBrakeFigures(store, [...new Set(accused.map(({ dispatchId }) => dispatchId))]);
+    const rule = { share: config.PUSHFLEET_BRAKE_SHARE, minAnswers: config.PUSHFLEET_BRAKE_MIN };
+    const braked = figures.filter((one) => !one.released && brakeSentence(one, rule) !== null);
+    return new Set(braked.map(({ dispatchId }) => dispatchId));
   }
 }
 

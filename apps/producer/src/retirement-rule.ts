@@ -15,7 +15,7 @@ import type {
  * @param zone of the backend's registered-at column
  */
 export function decideRetirement(
-  retirement: PendingRetirement,
+  retirement: Pick<PendingRetirement, 'digest' | 'apnsTimestamp'>,
   row: TokenRow,
   earlier: readonly EarlierRetirement[],
   zone: string,

@@ -18,29 +18,33 @@ export function addPauseAndResume(program: Command): void {
     .action((app?: string) => decide('pause', app));
   program
     .command('resume')
-    .argument('[app-or-id]', 'an app; may be left out where there is one')
+    .argument('[app-or-id]', 'an app (may be left out where there is one), or a held notification')
     .summary('send again')
-    .description('Lets a paused app send again.')
-    .addHelpText('after', '\nExample:\n  pushfleet resume shop')
+    .description(
+      'Lets a paused app, or one whose credential APNs refused, send again; or a notification that the brake holds.',
+    )
+    .addHelpText('after', '\nExamples:\n  pushfleet resume shop\n  pushfleet resume 4711')
     .action((app?: string) => decide('resume', app));
 }
 
 async function decide(verb: 'pause' | 'resume', given: string | undefined): Promise<void> {
   await withTool(async (tool) => {
-    if (verb === 'resume' && given !== undefined) await refuseNotification(tool, given);
-    const app = await chooseApp(tool, given);
-    const { succeeded, result } = await askProducer(tool, { verb, app });
+    const isNotification = verb === 'resume' && given !== undefined && (await isHeld(tool, given));
+    const { succeeded, result } = isNotification
+      ? await askProducer(tool, { verb: 'resumeNotification', notificationId: given })
+      : await askProducer(tool, { verb, app: await chooseApp(tool, given) });
     if (!succeeded) throw new CommandFailure(result);
     print(result);
   });
 }
 
 /** What is no app may be a notification: only one that is held can be resumed. */
-async function refuseNotification(tool: Tool, given: string): Promise<void> {
-  if ((await readApps(tool.store)).some(({ app }) => app === given)) return;
+async function isHeld(tool: Tool, given: string): Promise<boolean> {
+  if ((await readApps(tool.store)).some(({ app }) => app === given)) return false;
   const status = await readStatus(tool.store, given, statusRules(tool));
   if (status !== null && status.state !== 'held')
     throw new CommandFailure(
       `notification ${given} is not held, it is ${status.state}; there is nothing to resume`,
     );
+  return status !== null;
 }

@@ -35,11 +35,16 @@ test('a retired recipient carries the digest of what was sent to, and the 410 ti
   expect(JSON.stringify([...progress.refusals])).not.toContain('abab');
 });
 
-test('a rejected recipient carries no digest', () => {
+test('a recipient whose device token is accused carries its digest, for settings that retire it', () => {
   const { progress } = after({ answered: true, status: 400, reason: 'BadDeviceToken' });
+  expect(progress.refusals.get(0)!.deviceToken).toMatch(/^[0-9a-f]{16}$/);
+});
+
+test('a recipient that was rejected for the request carries no digest', () => {
+  const { progress } = after({ answered: true, status: 400, reason: 'BadPriority' });
   expect(progress.refusals.get(0)).toMatchObject({
     status: 400,
-    reason: 'BadDeviceToken',
+    reason: 'BadPriority',
     deviceToken: null,
   });
 });

@@ -5,6 +5,7 @@ import {
   markRefused,
   type Trial,
 } from '@pushfleet/shared/domain/batch-progress';
+import { BRAKE_REASONS } from '@pushfleet/shared/domain/brake';
 import { deviceTokenDigest } from '@pushfleet/shared/domain/device-token';
 import { FAILED, type Outcome, REJECTED, RETIRED } from '@pushfleet/shared/domain/outcomes';
 import { nextDelayMs, type RetryPolicy, unansweredDelayMs } from '@pushfleet/shared/domain/retry-schedule';
@@ -86,7 +87,8 @@ function refuse(
     timestamp: answer.timestamp ?? null,
     attempts: (progress.trials.get(index)?.attempts ?? 0) + 1,
     at: now,
-    deviceToken: byte === RETIRED ? deviceTokenDigest(deviceToken) : null,
+    // Of these reasons some are retired only where the settings say so.
+    deviceToken: byte === RETIRED || BRAKE_REASONS.has(answer.reason) ? deviceTokenDigest(deviceToken) : null,
   });
 }
 

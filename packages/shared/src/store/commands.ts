@@ -7,6 +7,7 @@ export const commandSchema = z.discriminatedUnion('verb', [
   z.object({ verb: z.literal('pause'), app: z.string() }),
   z.object({ verb: z.literal('resume'), app: z.string() }),
   z.object({ verb: z.literal('rate'), app: z.string(), perSecond: z.int().min(0).nullable() }),
+  z.object({ verb: z.literal('resumeNotification'), notificationId: z.string() }),
   z.object({ verb: z.literal('cancel'), notificationId: z.string() }),
   z.object({
     verb: z.literal('replay'),
@@ -50,7 +51,7 @@ export async function requestCommand(
  * Not executed yet, or taken by a producer that never told what came of it and may have died: those that may
  * be done twice are done by another then. A pause or a rate is not: somebody may have decided otherwise since.
  */
-const OPEN = `(executed_at IS NULL OR (succeeded IS NULL AND verb IN ('cancel', 'replay', 'restoreDevices')
+const OPEN = `(executed_at IS NULL OR (succeeded IS NULL AND verb IN ('cancel', 'resumeNotification', 'replay', 'restoreDevices')
   AND executed_at BETWEEN UTC_TIMESTAMP(3) - INTERVAL 1 HOUR AND UTC_TIMESTAMP(3) - INTERVAL 30 SECOND))`;
 
 export async function readPendingCommands(

@@ -1,3 +1,4 @@
+import { BRAKE_REASONS } from '../domain/brake.ts';
 import { quoteName } from '../domain/schema-mapping.ts';
 import { idText, idValue } from './backend-schema.ts';
 import { columnNames } from './column-names.ts';
@@ -6,6 +7,8 @@ import type { Store } from './store.ts';
 /** A device token that APNs called dead, and what the backend's row says now. */
 export interface PendingRetirement {
   readonly id: number;
+  readonly dispatchId: number;
+  readonly reason: string;
   readonly tokenId: string;
   /** Digest of the device token that APNs spoke of. */
   readonly digest: string;
@@ -34,18 +37,23 @@ export interface EarlierRetirement {
   readonly at: string;
 }
 
+/** Refusals that may be our own fault wait until their notification has ended or was released. */
 export async function readPendingRetirements(
   { database, tables }: Store,
   after: number,
   limit: number,
 ): Promise<PendingRetirement[]> {
   const rows = await database.arrays(
-    `SELECT id, token_id, device_token, apns_timestamp FROM ${tables.retirement}
-      WHERE state = 'pending' AND id > ? ORDER BY id LIMIT ${limit}`,
-    [after],
+    `SELECT r.id, r.dispatch_id, r.reason, r.token_id, r.device_token, r.apns_timestamp FROM ${tables.retirement} r
+      WHERE r.state = 'pending' AND r.id > ? AND (r.reason NOT IN (?) OR EXISTS
+        (SELECT 1 FROM ${tables.dispatch} d WHERE d.id = r.dispatch_id AND (d.finished_at IS NOT NULL OR d.released_at IS NOT NULL)))
+      ORDER BY r.id LIMIT ${limit}`,
+    [after, [...BRAKE_REASONS]],
   );
-  return rows.map(([id, tokenId, digest, timestamp]) => ({
+  return rows.map(([id, dispatchId, reason, tokenId, digest, timestamp]) => ({
     id: Number(id),
+    dispatchId: Number(dispatchId),
+    reason: String(reason),
     tokenId: String(tokenId),
     digest: String(digest),
     apnsTimestamp: timestamp === null ? null : String(timestamp),

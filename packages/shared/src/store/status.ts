@@ -117,7 +117,8 @@ async function readClaimed(
   values: Parameters<Store['database']['arrays']>[1],
 ): Promise<NotificationStatus[]> {
   const dispatches = await database.arrays(
-    `SELECT d.id, d.notification_id, d.app, d.state, d.recipients, d.due_at, d.finished_at, d.error
+    `SELECT d.id, d.notification_id, d.app, d.state, d.recipients, d.due_at, d.finished_at,
+            IF(d.state = 'held', COALESCE(d.error, d.hold_reason), d.error)
        FROM ${tables.dispatch} d WHERE ${where}`,
     values,
   );
