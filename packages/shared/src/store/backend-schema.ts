@@ -21,6 +21,9 @@ export interface BackendSchema {
   /** Such a column is read as UNIX seconds. */
   readonly expiryIsTimestamp: boolean;
   readonly expiryIsDateTime: boolean;
+  /** Names of the indexes on (owner, token) of the join tables; null for a view, or where there is none. */
+  readonly directMemberIndex: string | null;
+  readonly groupMemberIndex: string | null;
   /** False: finding due rows reads the whole table. */
   readonly dueQueryHasIndex: boolean;
 }
@@ -63,7 +66,7 @@ export async function readBackendSchema(database: Database, mapping: SchemaMappi
   }
   if (faults.length > 0)
     throw new BackendSchemaError(
-      `the backend's tables do not fit (PUSHFLEET_SCHEMA_FILE maps other names):\n${faults.map((f) => `  ${f}`).join('\n')}`,
+      `the backend's tables do not fit (PUSHFLEET_SCHEMA_FILE maps other names; what this MySQL user has no right on is not seen, see deploy/grants):\n${faults.map((f) => `  ${f}`).join('\n')}`,
     );
   const column = (table: string, name: string) => columnsByTable.get(table)!.get(name.toLowerCase())!;
   const { notification, token } = mapping;
@@ -92,6 +95,18 @@ export async function readBackendSchema(database: Database, mapping: SchemaMappi
     registeredAtIsTimestamp: registeredAt === 'timestamp',
     expiryIsTimestamp: expiry === 'timestamp',
     expiryIsDateTime: expiry === 'datetime' || expiry === 'date',
+    directMemberIndex: await memberIndex(
+      database,
+      mapping.notificationToken.table,
+      mapping.notificationToken.notification,
+      mapping.notificationToken.token,
+    ),
+    groupMemberIndex: await memberIndex(
+      database,
+      mapping.groupToken.table,
+      mapping.groupToken.group,
+      mapping.groupToken.token,
+    ),
     dueQueryHasIndex: await hasDueIndex(database, mapping),
   };
 }
@@ -178,17 +193,35 @@ function keyColumn(table: string, column: Column): KeyColumn {
 
 /** An index that starts with the sent flag and the due time, or with the due time alone. */
 async function hasDueIndex(database: Database, { notification }: SchemaMapping): Promise<boolean> {
-  const [schema, name] = splitName(database.name, notification.table);
+  const { table, sent, due } = notification;
+  const indexes = [...(await readIndexes(database, table)).values()];
+  return indexes.some(
+    ([first, second]) =>
+      first === due.toLowerCase() || (first === sent.toLowerCase() && second === due.toLowerCase()),
+  );
+}
+
+/** The index by which an owner's members are read in the order of their token ids; null where there is none. */
+async function memberIndex(
+  database: Database,
+  table: string,
+  owner: string,
+  token: string,
+): Promise<string | null> {
+  for (const [name, [first, second]] of await readIndexes(database, table))
+    if (first === owner.toLowerCase() && second === token.toLowerCase()) return name;
+  return null;
+}
+
+/** Lower-case columns of each index of a table; none of a view. */
+async function readIndexes(database: Database, table: string): Promise<Map<string, string[]>> {
+  const [schema, name] = splitName(database.name, table);
   const rows = await database.rows<{ name: string; columns: string }>(
     `SELECT index_name AS name, GROUP_CONCAT(column_name ORDER BY seq_in_index) AS columns
        FROM information_schema.statistics WHERE table_schema = ? AND table_name = ? GROUP BY index_name`,
     [schema, name],
   );
-  const { sent, due } = notification;
-  return rows.some(({ columns }) => {
-    const [first, second] = columns.toLowerCase().split(',');
-    return first === due.toLowerCase() || (first === sent.toLowerCase() && second === due.toLowerCase());
-  });
+  return new Map(rows.map((row) => [row.name, row.columns.toLowerCase().split(',')]));
 }
 
 function splitName(database: string, table: string): [schema: string, name: string] {
