@@ -13,7 +13,8 @@ let fleet: Fleet;
 let producers: FleetProcess[];
 
 beforeAll(async () => {
-  server = await startPrivateMysql();
+  // F27: as MariaDB from 11.6 on. MySQL does not know it.
+  server = await startPrivateMysql(['--loose-innodb-snapshot-isolation=ON']);
   fleet = await startFleet({
     environment: { PUSHFLEET_RATE_PER_SECOND: '1500', PUSHFLEET_URGENT_MAX_RECIPIENTS: '0' },
   });
