@@ -1,6 +1,9 @@
 const PAGE = 50_000;
-/** One acknowledged checkpoint (100 ms, sending stops at 200), and as much again for a machine that is busy. */
-const CHECKPOINT_MS = 400;
+/**
+ * What was accepted so shortly before a fault may be repeated: the answer takes up to 300 ms here, its
+ * checkpoint another 100, sending stops when that is 200 ms late, and the machine is busy.
+ */
+const CHECKPOINT_MS = 700;
 /** Progress is recorded every second: what Redis loses is what MySQL did not have yet. */
 const RECORDED_MS = 1_500;
 /** Nothing is recorded while a producer, or MySQL, starts again. */

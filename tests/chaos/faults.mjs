@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { APNS_SCRIPT } from './scenario.mjs';
 
-const SILENCE = 'device * silence accepted';
+/** Whom APNs refuses it does not accept in silence either. */
+const SILENCE = `${APNS_SCRIPT.split('\n').slice(0, 3).join('\n')}\ndevice * silence accepted`;
 
 /**
  * Does one fault to the installation and puts it right again as a supervisor would.

@@ -6,7 +6,7 @@ import { APNS_SCRIPT, planScenario } from './scenario.mjs';
 import { allEnded, judge } from './verdict.mjs';
 
 /** For what is left when the last fault is over: leases, locks, a lost batch found by its age. */
-const SETTLE_MS = 90_000;
+const SETTLE_MS = 180_000;
 
 /**
  * One run.

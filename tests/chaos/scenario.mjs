@@ -32,7 +32,6 @@ device 04* reset times 1
 device 05* answer 500 InternalServerError times 1
 device 06* refuse times 1
 device 07* delay 300ms
-device 08* delay 1s
 `;
 
 /**

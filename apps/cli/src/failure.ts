@@ -22,6 +22,9 @@ const UNREACHABLE = new Set([
   'ECONNRESET',
 ]);
 
+/** As mysql2 names them: the server has no TLS, or its certificate does not pass. */
+const TLS_FAILURES = new Set(['HANDSHAKE_NO_SSL_SUPPORT', 'HANDSHAKE_SSL_ERROR']);
+
 /** What to do about MySQL's own refusals, by its error number. */
 const MYSQL_ADVICE: ReadonlyMap<number, string> = new Map([
   [
@@ -48,8 +51,17 @@ export function describeFailure(error: unknown): { message: string; exitCode: nu
   const { code, errno, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number };
   if (code?.startsWith('PUSHFLEET_'))
     return { message: error.message, exitCode: CONFIGURATION_CODES.has(code) ? 2 : 1 };
+  // The migrations' library wraps what MySQL said.
+  if (errno === undefined && error.cause instanceof Error) return describeFailure(error.cause);
   const advice = MYSQL_ADVICE.get(errno ?? 0);
   if (advice !== undefined) return { message: `MySQL refuses: ${error.message}; ${advice}`, exitCode: 1 };
+  if (code !== undefined && TLS_FAILURES.has(code))
+    return {
+      message:
+        `TLS to MySQL failed (${error.message}): mend PUSHFLEET_MYSQL_CA_FILE (the CA of the server's certificate), ` +
+        'the host (a name in that certificate) or ssl-mode in PUSHFLEET_MYSQL_URL',
+      exitCode: 1,
+    };
   if (code !== undefined && UNREACHABLE.has(code)) {
     const server = address === undefined ? 'a server' : `the server at ${address}:${port}`;
     return {

@@ -24,6 +24,7 @@ import { ProducerMetrics } from './producer-metrics.ts';
 import { ControlPublisher, registerApps, WORKERS_SPEAK_MS } from './publish-control.ts';
 import { MIN_AGE_MS, reconcile } from './reconcile.ts';
 import { ResultRecorder } from './record-results.ts';
+import { SentResetReporter } from './report-sent-resets.ts';
 import { OldRowRemover } from './retention.ts';
 import { DeviceRetirer } from './retire-devices.ts';
 import { CancelledSettler, cancelForeignSent, settleOverdue } from './settle-waiting.ts';
@@ -122,6 +123,7 @@ function startLoops(context: ProducerContext, metrics: ProducerMetrics) {
   const retirer = new DeviceRetirer(context);
   const cancelled = new CancelledSettler(context, recorder);
   const remover = new OldRowRemover(context);
+  const resets = new SentResetReporter(context);
   const requeueLost = async (minAgeMs: number, queues = context.queues) => {
     for (const app of queues) metrics.lostBatches.inc(await reconcile(context, recorder, app, minAgeMs));
     dispatch();
@@ -159,6 +161,7 @@ function startLoops(context: ProducerContext, metrics: ProducerMetrics) {
     start('invalid rows', 10_000, () => releaseMendedRows(context)),
     start('old rows', 60_000, () => countOldRows(context, metrics)),
     start('retention', 60_000, () => remover.look()),
+    start('sent resets', 15_000, () => resets.look()),
   ];
   const planning: Stoppable = { name: 'planning', stop: () => planner.stop() };
   return {

@@ -19,7 +19,7 @@ import { appFilterOf } from './app-filter.ts';
 import { malformedKey, sortMembers, toBatches } from './audience-plan.ts';
 import type { ProducerContext } from './producer-context.ts';
 
-const PAGE_SIZE = 5_000;
+const PAGE_SIZE = 2_500;
 /** Groups in one statement; more are scanned one lot after another, with the same set. */
 const GROUPS_PER_PASS = 20;
 const GRACE_MS = 5_000;
@@ -159,7 +159,7 @@ async function findRepeats(
     return { take: (deviceToken) => all.add(deviceToken), knowsAll: true };
   }
   // Too many for an exact set: a first scan finds the few that may stand there twice, only they are kept.
-  const repeated = new DeviceTokenSet();
+  const repeated = new DeviceTokenSet(2 ** 17);
   const finder = new RepeatFinder();
   await forEachPage(context, planning, lists, { pass: 0, after: null }, signal, async (members) => {
     for (const { tokenId, deviceToken: stored, active, ofApp } of members) {

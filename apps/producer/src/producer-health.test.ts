@@ -13,7 +13,13 @@ function redis(status: string) {
 }
 
 function health(parts: Partial<Parameters<typeof producerHealth>[0]>) {
-  const all = { redis: redis('ready'), loops: [], stuck: () => null, metrics: async () => '', ...parts };
+  const all = {
+    redis: redis('ready') as never,
+    loops: [],
+    stuck: () => null,
+    metrics: async () => '',
+    ...parts,
+  };
   return producerHealth(all, PATIENCE_MS);
 }
 
@@ -35,12 +41,12 @@ test('a loop that fails for too long is told with its name, and forgotten with i
   loop.wake();
   await sleep(20);
   expect(live()).toBeNull();
-  await loop.stop();
+  await loop.stop(0);
 });
 
 test('Redis may be away for a while, not for ever; ready says so at once', async () => {
   const connection = redis('ready');
-  const { live, ready } = health({ redis: connection });
+  const { live, ready } = health({ redis: connection as never });
   Object.assign(connection, { status: 'reconnecting' });
   connection.emit('close');
   expect([live(), ready()]).toEqual([null, 'Redis cannot be reached']);

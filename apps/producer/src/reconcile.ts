@@ -11,7 +11,8 @@ import type { ResultRecorder } from './record-results.ts';
 import { tellingOfDead } from './worker-died.ts';
 
 const AT_ONCE = 500;
-export const MIN_AGE_MS = 30_000;
+/** More than a producer may take from its commit to the end of its add: what is not there by then never comes. */
+export const MIN_AGE_MS = 10_000;
 /** How long a recovery waits for what workers have just told to be recorded. */
 const RECORDED_WITHIN_MS = 3_000;
 const LOOK_AGAIN_MS = 150;

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { MissingDriverError, ProducerOptionsError } from './errors.ts';
 
 /** The part of a mysql2 pool (promise API) that is used. */
@@ -34,8 +35,14 @@ export function poolOptions(url: string): { options: Record<string, unknown>; ss
     throw new ProducerOptionsError(
       `the only parameter of the mysql URL is ssl-mode, one of ${[...TLS.keys()].join(', ')}`,
     );
+  const host = hostname.replace(/^\[|\]$/g, '');
+  // For an address mysql2 gives Node no name, and Node then compares the certificate with "localhost".
+  if (sslMode === 'VERIFY_IDENTITY' && isIP(host) !== 0)
+    throw new ProducerOptionsError(
+      'mysql has an address and ssl-mode=VERIFY_IDENTITY; name the host as its certificate does',
+    );
   const options = {
-    host: hostname.replace(/^\[|\]$/g, ''),
+    host,
     port: port === '' ? 3306 : Number(port),
     user: decodeURIComponent(username),
     password: decodeURIComponent(password),

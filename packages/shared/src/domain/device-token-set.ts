@@ -76,10 +76,13 @@ export class DeviceTokenSet {
   }
 }
 
-const BLOOM_BITS = 2 ** 27;
-const BLOOM_PROBES = 4;
+const BLOOM_BITS = 2 ** 26;
+const BLOOM_PROBES = 3;
 
-/** Finds strings that may stand in an audience twice, in a fixed 16 MB: at ten million, 1 in 250 is a false alarm. */
+/**
+ * Finds strings that may stand in an audience twice, in a fixed 8 MB (a Bloom filter). At ten million one in
+ * twenty is a false alarm, which costs a place among the candidates and nothing else.
+ */
 export class RepeatFinder {
   readonly #bits = new Uint32Array(BLOOM_BITS / 32);
 

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 
 /** How a connection to MySQL is made; `tls` null is plain TCP. */
@@ -43,8 +44,12 @@ export const mysqlUrl = z.string().transform((value, context): MysqlTarget => {
   const mode = url.searchParams.get('ssl-mode') ?? 'PREFERRED';
   const tls = TLS_BY_MODE.get(mode.toUpperCase());
   if (tls === undefined) return fail(`ssl-mode must be one of ${[...TLS_BY_MODE.keys()].join(', ')}`);
+  const host = url.hostname.replace(/^\[|\]$/g, '') || '127.0.0.1';
+  // For an address mysql2 gives Node no name, and Node then compares the certificate with "localhost".
+  if (tls?.verifyHost && isIP(host) !== 0)
+    return fail('has an address and ssl-mode=VERIFY_IDENTITY; name the host as its certificate does');
   return {
-    host: url.hostname.replace(/^\[|\]$/g, '') || '127.0.0.1',
+    host,
     port: url.port === '' ? 3306 : Number(url.port),
     user: decodeURIComponent(url.username),
     password: decodeURIComponent(url.password),

@@ -55,12 +55,18 @@ export function redisFaults(info: string): string[] {
   return faults;
 }
 
+/** Asking again changes nothing about these. */
+const REFUSED = /^(NOAUTH|WRONGPASS|NOPERM)\b|certificate|altnames/;
+
 async function readInfo(redis: RedisClient, until: number, cause: { last?: Error }): Promise<string> {
   for (;;) {
     const info = await within(redis.info(), until - Date.now()).catch((error: Error) => error);
     if (typeof info === 'string' && !/^loading:1/m.test(info)) return info;
-    if (Date.now() + 100 >= until)
-      throw new ConfigurationError([unreachable(typeof info === 'string' ? info : (cause.last ?? info))]);
+    const refused = [info, cause.last].find((error) => error instanceof Error && REFUSED.test(error.message));
+    if (Date.now() + 100 >= until || refused !== undefined)
+      throw new ConfigurationError([
+        unreachable(typeof info === 'string' ? info : (refused ?? cause.last ?? info)),
+      ]);
     await sleep(100);
   }
 }
@@ -68,7 +74,10 @@ async function readInfo(redis: RedisClient, until: number, cause: { last?: Error
 function unreachable(answer: string | Error): string {
   if (typeof answer === 'string')
     return 'PUSHFLEET_REDIS_URL: Redis is still loading its data; start again later';
-  return `PUSHFLEET_REDIS_URL: Redis cannot be reached (${answer.message}); is it running, and are address and password right?`;
+  const check = /certificate|altnames/.test(answer.message)
+    ? 'is PUSHFLEET_REDIS_CA_FILE the CA of its certificate, and the host a name in it?'
+    : 'is it running, and are address, user and password right?';
+  return `PUSHFLEET_REDIS_URL: Redis cannot be reached (${answer.message}); ${check}`;
 }
 
 async function within<T>(work: Promise<T>, ms: number): Promise<T> {

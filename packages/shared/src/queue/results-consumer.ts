@@ -45,8 +45,9 @@ export function consumeResults({ redis, prefix, app, record, log }: ResultsConsu
       connection: redis,
       prefix: queuePrefix(prefix, app),
       concurrency: 2 * GROUP_SIZE,
-      lockDuration: 30_000,
-      stalledInterval: 5_000,
+      // What a producer that died had in hand is recorded by another one within about 8 s.
+      lockDuration: 6_000,
+      stalledInterval: 2_000,
       maxStalledCount: 1_000_000,
       drainDelay: 1,
       skipVersionCheck: true,

@@ -72,16 +72,26 @@ async function settleChunk(
 const SETTLED =
   "state = 'settled', settled_at = UTC_TIMESTAMP(3), not_before = NULL, trials = NULL, revision = revision + 1";
 
-/** Stops a dispatch for good: nothing of it is planned or queued any more. False when it has ended already. */
+/**
+ * Stops a dispatch for good: nothing of it is planned or queued any more. What of its audience was not planned
+ * by then was never written down, so it is in no count; its error says so.
+ * @returns false when it has ended already
+ */
 export async function cancelDispatch(
   { database, tables }: Store,
   dispatchId: number,
   by: string,
 ): Promise<boolean> {
+  const sentence = `cancelled by ${by}`.slice(0, 800);
   const matched = await database.change(
-    `UPDATE ${tables.dispatch} SET state = 'cancelled', fence = fence + 1, owner = NULL, lease_until = NULL, error = ?
+    `UPDATE ${tables.dispatch} SET error = IF(state = 'planning', ?, ?), state = 'cancelled', fence = fence + 1, owner = NULL,
+            lease_until = NULL
       WHERE id = ? AND state IN ('planning', 'sending', 'held')`,
-    [`cancelled by ${by}`.slice(0, 1_000), dispatchId],
+    [
+      `${sentence} while its audience was being planned; only the recipients planned by then are counted`,
+      sentence,
+      dispatchId,
+    ],
   );
   return matched === 1;
 }

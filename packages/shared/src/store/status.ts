@@ -4,6 +4,7 @@ import { idText, idValue } from './backend-schema.ts';
 import { countTooOldRows, findDueRows } from './due-rows.ts';
 import { givenId } from './given-id.ts';
 import { type NotificationRow, readNotificationRows } from './notification-rows.ts';
+import { readSentResets } from './sent-resets.ts';
 import type { Store } from './store.ts';
 
 export type NotificationState =
@@ -110,9 +111,12 @@ export async function readRecentStatus(
   };
 }
 
+const SENT_RESET =
+  'the backend set sent back with the same due time; it is not sent again unless PUSHFLEET_ON_SENT_RESET is resend';
+
 /** Sums over batches, never counters: they are right whatever was told twice or late. */
 async function readClaimed(
-  { database, tables }: Store,
+  { database, tables, backend }: Store,
   where: string,
   values: Parameters<Store['database']['arrays']>[1],
 ): Promise<NotificationStatus[]> {
@@ -135,6 +139,12 @@ async function readClaimed(
       GROUP BY dispatch_id, reason ORDER BY COUNT(*) DESC`,
     [ids],
   );
+  const ended = dispatches.filter(([, , , state]) => state === 'done' || state === 'expired');
+  const resets = await readSentResets(
+    { database, tables, backend },
+    ended.map(([id]) => Number(id)),
+  );
+  const isReset = new Set(resets.map(({ dispatchId }) => dispatchId));
   const sumsOf = new Map(sums.map(([id, ...row]) => [Number(id), row]));
   return dispatches.map(([id, notificationId, app, state, recipients, dueAt, finishedAt, error]) => {
     const row = sumsOf.get(Number(id));
@@ -153,7 +163,7 @@ async function readClaimed(
           .filter(([of]) => Number(of) === Number(id))
           .map(([, reason, count]) => [String(reason), Number(count)]),
       ),
-      error: error === null ? null : String(error),
+      error: error !== null ? String(error) : isReset.has(Number(id)) ? SENT_RESET : null,
     };
   });
 }

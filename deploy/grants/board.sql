@@ -1,0 +1,18 @@
+-- An account that looks and asks: progress of notifications and apps, and commands that a producer carries out.
+CREATE USER IF NOT EXISTS 'pushfleet_board'@'${HOST}' IDENTIFIED BY '${PASSWORD}';
+
+GRANT SELECT ON `${BACKEND}`.`notification` TO 'pushfleet_board'@'${HOST}';
+GRANT SELECT ON `${BACKEND}`.`notification_token` TO 'pushfleet_board'@'${HOST}';
+GRANT SELECT ON `${BACKEND}`.`notification_token_group` TO 'pushfleet_board'@'${HOST}';
+GRANT SELECT ON `${BACKEND}`.`token_group_token` TO 'pushfleet_board'@'${HOST}';
+-- REFERENCES shows that the column is there and lets nobody read it.
+GRANT SELECT (id, active), REFERENCES (token) ON `${BACKEND}`.`token` TO 'pushfleet_board'@'${HOST}';
+
+GRANT SELECT ON `${STATE}`.`pushfleet_fleet` TO 'pushfleet_board'@'${HOST}';
+GRANT SELECT ON `${STATE}`.`pushfleet_app` TO 'pushfleet_board'@'${HOST}';
+GRANT SELECT ON `${STATE}`.`pushfleet_request` TO 'pushfleet_board'@'${HOST}';
+GRANT SELECT ON `${STATE}`.`pushfleet_dispatch` TO 'pushfleet_board'@'${HOST}';
+GRANT SELECT ON `${STATE}`.`pushfleet_batch` TO 'pushfleet_board'@'${HOST}';
+GRANT SELECT ON `${STATE}`.`pushfleet_outcome` TO 'pushfleet_board'@'${HOST}';
+GRANT SELECT ON `${STATE}`.`pushfleet_retirement` TO 'pushfleet_board'@'${HOST}';
+GRANT SELECT, INSERT ON `${STATE}`.`pushfleet_command` TO 'pushfleet_board'@'${HOST}';
