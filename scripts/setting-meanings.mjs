@@ -47,10 +47,11 @@ export const MEANINGS = {
   PUSHFLEET_RETRY_DELAYS:
     'Waits before the next attempts; the last one repeats. Retry-After of APNs wins, and jitter only adds.',
   PUSHFLEET_RETIRE_REASONS: "Reasons of APNs' that switch a device token off, separated by commas.",
-  PUSHFLEET_BRAKE_SHARE: 'Checked, but nothing acts on it yet.',
-  PUSHFLEET_BRAKE_MIN: 'Checked, but nothing acts on it yet.',
+  PUSHFLEET_BRAKE_SHARE:
+    'A notification of whose answers more than this share is BadDeviceToken or DeviceTokenNotForTopic is held: `pushfleet resume ID` or `cancel ID` decides.',
+  PUSHFLEET_BRAKE_MIN: 'Answers of a notification from which on the brake looks at their share.',
   PUSHFLEET_RETENTION:
-    'Checked (at least twice the maximum age), but nothing acts on it yet: no `pushfleet_*` row is removed.',
+    'Age at which `pushfleet_*` rows of ended notifications are removed; at least twice the maximum age.',
   PUSHFLEET_DRAIN_TIMEOUT_MS:
     'Time to finish after SIGTERM. Whoever stops the process must wait longer before it kills.',
   PUSHFLEET_HTTP_PORT:
