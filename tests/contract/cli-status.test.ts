@@ -95,6 +95,7 @@ test('status --json lists apps and notifications, the last round of each', async
       ratePerSecond: 500,
       rateFrom: 'operator',
       heldNotifications: 0,
+      stopped: [],
     },
   ]);
   expect(

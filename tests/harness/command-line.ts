@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { executeCommands } from '@pushfleet/app-producer/execute-commands';
 import { mysqlUrl } from '@pushfleet/shared/platform/mysql-url';
 import { type OpenStore, openStore } from '@pushfleet/shared/store/open-store';
+import { Redis } from 'ioredis';
 import { createTestDatabase, type TestDatabase } from './test-database.ts';
 
 export const BINARY = fileURLToPath(new URL('../../apps/cli/bin/pushfleet.js', import.meta.url));
@@ -104,17 +106,25 @@ export function answerCommands(store: OpenStore): { stop(): Promise<void> } {
   let stopped = false;
   const log = { info() {}, warn() {} };
   const rules = { defaultApp: 'shop' };
-  const config = { PUSHFLEET_TIMEZONE: 'UTC', PUSHFLEET_MAX_AGE: 86_400_000 };
+  const config = {
+    PUSHFLEET_TIMEZONE: 'UTC',
+    PUSHFLEET_MAX_AGE: 86_400_000,
+    PUSHFLEET_REDIS_PREFIX: `c${randomBytes(4).toString('hex')}`,
+  };
+  const redis = new Redis(process.env.PUSHFLEET_TEST_REDIS_URL!);
   const answering = (async () => {
     while (!stopped) {
-      await executeCommands({ store, log, rules, config } as never, () => {});
+      await executeCommands(
+        { store, log, rules, config, redis, fleet: 'test', queues: [] } as never,
+        () => {},
+      );
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   })();
   return {
     stop() {
       stopped = true;
-      return answering;
+      return answering.finally(() => redis.disconnect());
     },
   };
 }

@@ -5,14 +5,16 @@ import { startLoop } from '@pushfleet/shared/platform/loop';
 import { pino } from 'pino';
 import { producerHealth } from './producer-health.ts';
 
+type Sources = Parameters<typeof producerHealth>[0];
+
 const PATIENCE_MS = 60;
 const log = pino({ level: 'silent' });
 
 function redis(status: string) {
-  return Object.assign(new EventEmitter(), { status }) as EventEmitter & { status: 'ready' };
+  return Object.assign(new EventEmitter(), { status });
 }
 
-function health(parts: Partial<Parameters<typeof producerHealth>[0]>) {
+function health(parts: Partial<Sources>) {
   const all = {
     redis: redis('ready') as never,
     loops: [],
