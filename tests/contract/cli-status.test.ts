@@ -117,8 +117,11 @@ test('status --watch prints a line per change and ends when the notification has
   await new Promise((resolve) => setTimeout(resolve, 1_500));
   await tellOutcomes(cli, dispatchId);
   await new Promise((resolve) => setTimeout(resolve, 1_200));
-  await cli.database.query("UPDATE pushfleet_batch SET expired = 1, state = 'settled'");
-  await cli.database.query("UPDATE pushfleet_dispatch SET state = 'expired', finished_at = UTC_TIMESTAMP(3)");
+  // Together, or the watch may look between the two.
+  await cli.database.query(
+    `UPDATE pushfleet_batch b JOIN pushfleet_dispatch d ON d.id = b.dispatch_id
+        SET b.expired = 1, b.state = 'settled', d.state = 'expired', d.finished_at = UTC_TIMESTAMP(3)`,
+  );
   const { exitCode, stdout } = await watching;
   expect(exitCode).toBe(0);
   expect(stdout.trim().split('\n')).toEqual([
