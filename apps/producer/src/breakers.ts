@@ -39,19 +39,21 @@ export class BreakerKeeper {
 
   async #follow({ app, breakers, stored }: AppBreakers, { open }: BreakersSeen): Promise<void> {
     const before = byName(breakers);
-    const opened = [...open].filter(([name]) => !before.has(name));
-    const closed = breakers.filter(
-      ({ credential, topic }) => !open.has(breakerName(credential, topic ?? undefined)),
-    );
-    if (opened.length === 0 && closed.length === 0) return;
-    const now = [...open].map(([name, { reason, since }]) => ({ ...partsOfBreaker(name), reason, since }));
+    // Closed and opened again between two looks is another one: it has another beginning.
+    const isNew = (name: string) => before.get(name)?.since !== open.get(name)?.since;
+    const now = [...open].map(([name, { reason, since }]) => ({
+      name,
+      breaker: { ...partsOfBreaker(name), reason, since },
+    }));
+    const closed = [...before].filter(([name]) => !open.has(name));
+    const isSame = ([name, { reason }]: [string, KnownBreaker]) =>
+      !isNew(name) && open.get(name)?.reason === reason;
+    if (open.size === before.size && [...before].every(isSame)) return;
+    const list = now.map(({ breaker }) => breaker);
     // Of several producers one tells.
-    if (!(await saveBreakers(this.#context.store, app, now, stored))) return;
-    for (const breaker of now.filter(
-      ({ credential, topic }) => !before.has(breakerName(credential, topic ?? undefined)),
-    ))
-      this.#tellStopped(app, breaker);
-    for (const { credential, topic } of closed)
+    if (!(await saveBreakers(this.#context.store, app, list, stored))) return;
+    for (const { name, breaker } of now) if (isNew(name)) this.#tellStopped(app, breaker);
+    for (const [, { credential, topic }] of closed)
       this.#context.log.info(
         {
           event: topic === null ? 'app.resumed' : 'topic.resumed',
