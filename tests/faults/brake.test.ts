@@ -9,12 +9,12 @@ let fleet: Fleet;
 let producer: FleetProcess;
 
 beforeAll(async () => {
-  // Slow enough that most of it waits when the brake acts; BadDeviceToken would retire.
+  // Slow enough that most of it waits when the brake acts; both reasons would retire.
   fleet = await startFleet({
     environment: {
       PUSHFLEET_RATE_PER_SECOND: '700',
       PUSHFLEET_BATCH_SIZE: '200',
-      PUSHFLEET_RETIRE_REASONS: 'Unregistered,ExpiredToken,BadDeviceToken',
+      PUSHFLEET_RETIRE_REASONS: 'Unregistered,ExpiredToken,BadDeviceToken,DeviceTokenNotForTopic',
     },
   });
   await insertTokens(
