@@ -1,13 +1,11 @@
+import { losesData } from './scenario.mjs';
+
 const PAGE = 50_000;
 /**
  * What was accepted so shortly before a fault may be repeated: the answer takes up to 300 ms here, its
  * checkpoint another 100, sending stops when that is 200 ms late, and the machine is busy.
  */
 const CHECKPOINT_MS = 700;
-/** Progress is recorded every second: what Redis loses is what MySQL did not have yet. */
-const RECORDED_MS = 1_500;
-/** Nothing is recorded while a producer, or MySQL, starts again. */
-const RESTART_MS = 3_000;
 /** An answer that is under way when the fault comes. */
 const ANSWER_MS = 300;
 
@@ -26,49 +24,46 @@ export function acceptedTimes(simulator) {
 }
 
 /**
- * Counts duplicates, and how many there may be at most: of each fault only what was accepted so shortly
- * before it that its answer, or the checkpoint with it, was lost.
+ * Counts duplicates, and how many there may be at most: of each fault what was accepted so shortly before it
+ * that its answer, or the checkpoint with it, was lost; where Redis lost its data, what MySQL did not have yet.
  *
- * @param {{ kind: string, from: number, to: number }[]} faults
+ * @param {{ kind: string, from: number, to: number, recorded: number }[]} faults with the recipients that MySQL
+ *   called accepted at that time
  */
 export function countDuplicates(times, faults) {
-  const windows = faults.filter(losesAnswers).map((fault) => windowOf(fault, faults));
+  const windows = faults.filter(losesAnswers).map(windowOf);
   let duplicates = 0;
   let bound = 0;
-  const unexplained = [];
-  const byFault = new Map();
-  for (const [apnsId, all] of times) {
-    // Each of them but the last was followed by another one: its own answer was lost.
+  let unexplained = 0;
+  const byFault = {};
+  for (const all of times.values()) {
     for (const [i, at] of all.entries()) {
       const window = windows.find(({ from, to }) => at >= from && at <= to);
       if (window !== undefined) bound++;
       if (i === all.length - 1) continue;
+      // Another one followed: the answer of this one was lost.
       duplicates++;
-      if (window === undefined) unexplained.push({ apnsId, all });
-      else byFault.set(window.kind, (byFault.get(window.kind) ?? 0) + 1);
+      if (window === undefined) unexplained++;
+      else byFault[window.kind] = (byFault[window.kind] ?? 0) + 1;
     }
   }
-  return { duplicates, bound, unexplained, byFault };
+  let unrecorded = 0;
+  for (const { kind, from, recorded } of faults)
+    if (losesData(kind)) unrecorded += Math.max(0, acceptedBefore(times, from) - recorded);
+  if (unexplained > 0) byFault['Redis lost what MySQL did not have yet'] = unexplained;
+  return { duplicates, bound: bound + unrecorded, unexplained, unrecorded, byFault };
 }
 
 function losesAnswers({ kind }) {
   return !kind.startsWith('producer') && !kind.startsWith('MySQL');
 }
 
-function windowOf({ kind, from, to }, faults) {
-  const until = (kind.endsWith('frozen') ? from : to) + ANSWER_MS;
-  if (!losesData(kind)) return { kind, from: from - CHECKPOINT_MS, to: until };
-  // Results wait in Redis as long as nobody records them.
-  let since = from;
-  for (const other of [...faults].sort((one, another) => another.from - one.from))
-    if (stopsRecording(other.kind) && other.from < since && other.to + RESTART_MS > since) since = other.from;
-  return { kind, from: since - RECORDED_MS, to: until };
+function windowOf({ kind, from, to }) {
+  return { kind, from: from - CHECKPOINT_MS, to: (kind.endsWith('frozen') ? from : to) + ANSWER_MS };
 }
 
-function losesData(kind) {
-  return kind.includes('emptied') || kind.includes('data lost');
-}
-
-function stopsRecording(kind) {
-  return kind.startsWith('producer') || kind.startsWith('MySQL');
+function acceptedBefore(times, moment) {
+  let count = 0;
+  for (const [first] of times.values()) if (first <= moment) count++;
+  return count;
 }

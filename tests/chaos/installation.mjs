@@ -49,13 +49,13 @@ export class Installation {
   }
 
   /** Rows of a query; tried again while MySQL is away. */
-  async rows(sql, values = []) {
+  async rows(sql, values = [], attempts = 300) {
     for (let attempt = 1; ; attempt++) {
       try {
         const [rows] = await this.pool.query(sql, values);
         return rows;
       } catch (error) {
-        if (attempt >= 300) throw error;
+        if (attempt >= attempts) throw error;
         await sleep(100);
       }
     }

@@ -33,18 +33,21 @@ export async function runChaos(options, say) {
     await installation.startFleet();
     const startedAt = Date.now();
     const elapsed = () => `${((Date.now() - startedAt) / 1_000).toFixed(1).padStart(6)} s`;
+    const watch = watchRecorded(installation);
     const inserting = insertAll(installation, notifications, startedAt);
     const done = [];
     const under = faults.map(async (fault) => {
       await sleep(Math.max(0, startedAt + fault.atMs - Date.now()));
       say(`${elapsed()}  ${fault.kind}  (${installation.simulator.acceptedCount()} accepted)`);
-      done.push(await doFault(installation, fault));
+      const { recorded } = watch;
+      done.push({ ...(await doFault(installation, fault)), recorded });
     });
     await Promise.all([inserting, ...under]);
     say(`${elapsed()}  the last fault is over`);
     const remainingMs = Math.max(0, startedAt + options.seconds * 1_000 - Date.now());
     const ended = await allEnded(installation, notifications, remainingMs + SETTLE_MS);
     say(`${elapsed()}  ${ended ? 'all notifications have ended' : 'NOT ALL NOTIFICATIONS HAVE ENDED'}`);
+    watch.stop();
     good = await report(installation, done, ended, say);
   } finally {
     const keep = options.keep || !good;
@@ -52,6 +55,21 @@ export async function runChaos(options, say) {
     if (keep) say(`logs and data: ${installation.directory}`);
   }
   return good;
+}
+
+/** How many recipients MySQL calls accepted, looked up several times a second while it answers. */
+function watchRecorded(installation) {
+  const watch = { recorded: 0, stop: () => (stopped = true) };
+  let stopped = false;
+  void (async () => {
+    for (; !stopped; await sleep(100)) {
+      const [sums] = await installation
+        .rows('SELECT SUM(accepted) AS accepted FROM pushfleet_batch', [], 1)
+        .catch(() => []);
+      if (sums !== undefined) watch.recorded = Number(sums.accepted);
+    }
+  })();
+  return watch;
 }
 
 async function insertAll(installation, notifications, startedAt) {
@@ -66,20 +84,18 @@ async function report(installation, done, ended, say) {
   const exits = await installation.stopFleet();
   const times = acceptedTimes(simulator);
   const { recipients, lost, counts, faults } = await judge(installation, times);
-  const { duplicates, bound, unexplained, byFault } = countDuplicates(times, done);
+  const { duplicates, bound, unexplained, unrecorded, byFault } = countDuplicates(times, done);
   const figures = Object.entries(counts).filter(([, count]) => count > 0);
   say(`recipients  ${recipients}: ${figures.map(([name, count]) => `${count} ${name}`).join(', ')}`);
   say(`simulator   ${simulator.requestCount()} requests, ${simulator.acceptedCount()} accepted`);
   say(`lost        ${lost}`);
-  say(`duplicates  ${duplicates}, at most ${bound}; ${unexplained.length} that no fault explains`);
-  for (const [kind, count] of byFault) say(`            ${count} by: ${kind}`);
+  say(`duplicates  ${duplicates}, at most ${bound}`);
+  for (const [kind, count] of Object.entries(byFault)) say(`            ${count} by: ${kind}`);
   const starts = [...workers, ...producers].map(({ name, starts }) => `${name} ${starts}`);
   say(`starts      ${starts.join(', ')}`);
   const unasked = [...workers, ...producers].flatMap(({ name, unasked }) =>
     unasked.map(({ code, signal }) => `${name} ended by itself with ${code ?? signal}`),
   );
-  for (const { apnsId, all } of unexplained.slice(0, 5))
-    say(`fault       accepted twice without a fault: ${apnsId} at ${all.join(', ')}`);
   for (const text of faults) say(`fault       ${text}`);
   for (const text of unasked) say(`note        ${text}`);
   const unclean = exits.filter((exit) => exit !== 0);
@@ -89,7 +105,7 @@ async function report(installation, done, ended, say) {
     lost === 0 &&
     faults.length === 0 &&
     duplicates <= bound &&
-    unexplained.length === 0 &&
+    unexplained <= unrecorded &&
     unclean.length === 0;
   say(good ? 'every promise was kept' : 'A PROMISE WAS BROKEN');
   return good;

@@ -4,6 +4,8 @@ import { seededRandom } from './seeded-random.mjs';
 const BUSY_SHARE = 0.6;
 const MEAN_GAP_MS = 2_200;
 const SHORTEST_GAP_MS = 500;
+/** Nothing is sent until an emptied Redis is recovered: mostly the next fault waits for it. */
+const RECOVERY_MS = 3_200;
 
 /** What can happen, each as often as the others. */
 export const FAULT_KINDS = [
@@ -104,10 +106,17 @@ function planFaults(seed, busyMs) {
   const random = seededRandom(seed, 'faults');
   const faults = [];
   let kinds = [];
-  const gapMs = Math.min(MEAN_GAP_MS, Math.max(SHORTEST_GAP_MS, busyMs / 11));
+  const gapMs = Math.min(MEAN_GAP_MS, Math.max(SHORTEST_GAP_MS, busyMs / 12));
   for (let atMs = 1_000; atMs < busyMs; atMs += random.between(0.4, 1.6) * gapMs) {
     if (kinds.length === 0) kinds = random.shuffled(FAULT_KINDS);
-    faults.push({ kind: kinds.pop(), atMs, which: random.whole(0, 9), share: random.between(0, 1) });
+    const kind = kinds.pop();
+    faults.push({ kind, atMs, which: random.whole(0, 9), share: random.between(0, 1) });
+    if (losesData(kind) && random.between(0, 1) < 0.8) atMs += RECOVERY_MS;
   }
   return faults;
+}
+
+/** Whether Redis forgets everything by it. */
+export function losesData(kind) {
+  return kind.includes('emptied') || kind.includes('data lost');
 }
