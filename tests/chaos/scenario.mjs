@@ -40,7 +40,9 @@ device 07* delay 300ms
  * Everything that a run does, from its seed alone: device tokens, notifications with the moment at which the
  * backend inserts each, and faults with the moment at which each happens (milliseconds after the start).
  */
-export function planScenario({ seed, seconds, recipients }) {
+export function planScenario({ seed, seconds, recipients: wanted }) {
+  // Audiences overlap and random singles fall short of their share: so many are there at least.
+  const recipients = Math.ceil(wanted * 1.05);
   const busyMs = seconds * 1_000 * BUSY_SHARE;
   const devices = Math.max(300, Math.min(50_000, Math.ceil(recipients / 4)));
   const groups = planGroups(seed, devices, recipients);
