@@ -23,7 +23,7 @@ export function openQueue<Data>(
   name: QueueName,
   { observer = false }: QueueUse = {},
 ): Queue<Data> {
-  return new Queue<Data>(name, {
+  const queue = new Queue<Data>(name, {
     connection: redis,
     prefix: queuePrefix(prefix, app),
     skipWaitingForReady: true,
@@ -31,6 +31,9 @@ export function openQueue<Data>(
     skipMetasUpdate: observer,
     streams: { events: { maxLen: EVENTS_KEPT } },
   });
+  // The connection tells that Redis is away, once; without a listener each queue would print it too.
+  queue.on('error', () => {});
+  return queue;
 }
 
 /**
