@@ -38,7 +38,8 @@ say(summaryLine(counts));
 function jestArguments(report) {
   return [
     ...['--config', join(root, 'jest.config.mjs')],
-    ...['--maxWorkers', '2', '--json', `--outputFile=${report}`],
+    // More than the cores: most of these tests wait for something.
+    ...['--maxWorkers', '3', '--json', `--outputFile=${report}`],
     ...args,
     // Last, since Jest takes every word after this option for a project.
     '--selectProjects',
