@@ -173,8 +173,14 @@ test('a fleet at trace level through outcomes and faults of all kinds', async ()
     `CREATE TRIGGER refuse BEFORE INSERT ON pushfleet_outcome FOR EACH ROW
      SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'Duplicate entry ''${tokens[2]!.deviceToken}'' for key ''x'''`,
   );
-  await insertNotifications(database, [{ id: 7, message: MESSAGE, tokenIds: everybody }]);
-  await producer.printed('Duplicate entry', 15_000);
+  await insertNotifications(database, [
+    { id: 7, message: MESSAGE, tokenIds: everybody },
+    { id: 9, message: MESSAGE, tokenIds: tokens.map(({ id }) => id) },
+  ]);
+  await producer.printed('"planning.failed"', 15_000);
+  await producer.printed('"result.notRecorded"', 15_000);
+  expect(producer.output()).toContain('Duplicate entry [hidden]');
+  await look('while results cannot be recorded', { workerPort, producerPort, boardPort });
   await database.query('DROP TRIGGER refuse');
   for (const { id } of await database.query<{ id: number }>(
     'SELECT id FROM information_schema.processlist WHERE user = ?',
@@ -199,7 +205,7 @@ test('a fleet at trace level through outcomes and faults of all kinds', async ()
   expect(await crashing.exited).toBe(1);
   expect(crashing.output()).toContain('"process.crashed"');
 
-  await fleet.ended([1, 2, 7, 8], 20_000);
+  await fleet.ended([1, 2, 7, 8, 9], 20_000);
   await commands();
   await look('at the end', { workerPort, producerPort, boardPort });
   for (const one of processes) await one.stop();

@@ -1,4 +1,5 @@
 import { defaultLifetimeMs } from '@pushfleet/shared/domain/due-window';
+import { withoutSecrets } from '@pushfleet/shared/platform/log';
 import { pauseApp, readApps, resumeApp, setAppRate } from '@pushfleet/shared/store/apps';
 import {
   type Command,
@@ -23,7 +24,10 @@ export async function executeCommands(context: ProducerContext, onDone: () => vo
   for (const { id, command, by } of pending) {
     if (!(await takeCommand(store, id))) continue;
     const result = await execute(context, id, command, by).catch(
-      (error: Error): CommandResult => ({ succeeded: false, result: `it failed: ${error.message}` }),
+      (error: Error): CommandResult => ({
+        succeeded: false,
+        result: `it failed: ${withoutSecrets(error.message)}`,
+      }),
     );
     await finishCommand(store, id, result);
     log.info(

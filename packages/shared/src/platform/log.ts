@@ -85,6 +85,15 @@ export function withoutSecrets(text: string): string {
     .slice(0, 2_000);
 }
 
+/** An error that may be stored where others read it, as BullMQ stores message and stack of a job's. */
+export function withoutValues(error: unknown): Error {
+  if (!(error instanceof Error)) return new Error('not an Error');
+  const { code, errno } = error as NodeJS.ErrnoException;
+  const told = Object.assign(new Error(withoutSecrets(error.message)), { name: error.name, code, errno });
+  told.stack = [`${told.name}: ${told.message}`, ...stackFrames(error)].join('\n    ');
+  return told;
+}
+
 const MISSING_RIGHT: ReadonlySet<number> = new Set([1044, 1142, 1143, 1227, 1370]);
 
 /** What to do about a refusal that only a person can end. */

@@ -1,6 +1,6 @@
 import { Worker } from 'bullmq';
 import { type BatchResult, batchResultSchema } from '../domain/batch-job.ts';
-import type { Log } from '../platform/log.ts';
+import { type Log, withoutValues } from '../platform/log.ts';
 import type { Stoppable } from '../platform/stop.ts';
 import { queuePrefix } from './keys.ts';
 import type { RedisClient } from './redis-connection.ts';
@@ -39,7 +39,10 @@ export function consumeResults({ redis, prefix, app, record, log }: ResultsConsu
           { event: 'result.malformed', jobId: job.id, app },
           'a result does not fit its schema; dropped',
         );
-      else await gatherer.add(result.data);
+      else
+        await gatherer.add(result.data).catch((error: unknown) => {
+          throw withoutValues(error); // what is thrown stands in Redis and on the board
+        });
     },
     {
       connection: redis,
