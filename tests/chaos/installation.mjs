@@ -36,15 +36,17 @@ export class Installation {
     return one;
   }
 
-  async startFleet() {
+  /** @param settings of each process, by its name, beside those that all have */
+  async startFleet({ producers = PRODUCERS, workers = WORKERS, settings = () => ({}) } = {}) {
     const start = (command, number) => {
       const name = `${command} ${number}`;
       const logFile = join(this.directory, `${command}-${number}.log`);
       const random = seededRandom(this.scenario.seed, name);
-      return new SupervisedProcess(name, command, this.environment, logFile, random);
+      const environment = { ...this.environment, ...settings(name) };
+      return new SupervisedProcess(name, command, environment, logFile, random);
     };
-    for (let i = 1; i <= PRODUCERS; i++) this.producers.push(start('producer', i));
-    for (let i = 1; i <= WORKERS; i++) this.workers.push(start('worker', i));
+    for (let i = 1; i <= producers; i++) this.producers.push(start('producer', i));
+    for (let i = 1; i <= workers; i++) this.workers.push(start('worker', i));
     await Promise.all([...this.producers, ...this.workers].map((one) => one.started()));
   }
 
@@ -172,6 +174,7 @@ export class Installation {
       PUSHFLEET_RETRY_DELAYS: '500ms,1s,2s',
       PUSHFLEET_RATE_PER_SECOND: String(this.scenario.ratePerSecond),
       PUSHFLEET_LOG_FORMAT: 'json',
+      ...this.scenario.environment,
     };
   }
 

@@ -100,8 +100,7 @@ test('F9, F14: Redis loses everything while it is open: it stays open, and the p
 
 test('F14: a pause and a breaker are two things: mended and paused sends nothing, resume lets both go', async () => {
   const { simulator } = fleet;
-  await fleet.run(['pause']);
-  await sleep(1_500);
+  await fleet.pause();
   simulator.script('');
   await sleep(3_000);
   expect(simulator.acceptedCount()).toBe(0);

@@ -9,6 +9,7 @@ import { cancelDispatch } from '@pushfleet/shared/store/settle';
 import { insertGroup, insertNotifications, insertTokens, range } from '../harness/backend-rows.ts';
 import { deviceToken, type Fleet, startFleet } from '../harness/fleet.ts';
 import { type OpenProducer, openProducerContext } from '../harness/producer-context.ts';
+import { within } from '../harness/time-limit.ts';
 
 let fleet: Fleet;
 let producer: OpenProducer;
@@ -71,7 +72,7 @@ test('cancelled while its large audience is planned: planning stops, and status 
   const planned = await recipientsPlanned();
   expect(planned).toBeLessThan(AUDIENCE);
   await new CancelledSettler(producer, new ResultRecorder(producer, NOBODY)).look();
-  expect(performance.now() - begun).toBeLessThan(1_000);
+  expect(performance.now() - begun).toBeLessThan(within(1_000));
 
   // A page that was under way is refused, and nobody goes on with it.
   await sleep(500);
@@ -110,7 +111,7 @@ test('cancelled after its audience was planned: one look ends all of it', async 
   const begun = performance.now();
   expect(await cancelDispatch(producer.store, dispatch!.id, 'a person')).toBe(true);
   await new CancelledSettler(producer, new ResultRecorder(producer, NOBODY)).look();
-  expect(performance.now() - begun).toBeLessThan(1_000);
+  expect(performance.now() - begun).toBeLessThan(within(1_000));
   expect(await fleet.status(2)).toMatchObject({
     state: 'cancelled',
     recipients: AUDIENCE,

@@ -195,13 +195,14 @@ test('a fleet at trace level through outcomes and faults of all kinds', async ()
   await redis.config('SET', 'maxmemory', '0');
   const dying = await start(['worker'], {}, '"worker.started"');
   dying.kill('SIGKILL');
-  const thrown = `setTimeout(() => { throw Object.assign(new Error('it failed for ${tokens[3]!.deviceToken}'), { sql: '${MESSAGE}', args: ['${tokens[4]!.deviceToken}'], cause: new Error('redis://:${REDIS_PASSWORD}@h') }) }, 1500)`;
+  const thrown = `process.on('SIGUSR2', () => { throw Object.assign(new Error('it failed for ${tokens[3]!.deviceToken}'), { sql: '${MESSAGE}', args: ['${tokens[4]!.deviceToken}'], cause: new Error('redis://:${REDIS_PASSWORD}@h') }) })`;
   writeFileSync(join(directory, 'thrown.mjs'), thrown);
   const crashing = await start(
     ['worker'],
     { NODE_OPTIONS: `--import=${join(directory, 'thrown.mjs')}` },
     '"worker.started"',
   );
+  crashing.kill('SIGUSR2');
   expect(await crashing.exited).toBe(1);
   expect(crashing.output()).toContain('"process.crashed"');
 

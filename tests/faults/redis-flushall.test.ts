@@ -8,6 +8,7 @@ import {
   startFleetOnOwnRedis,
 } from '../harness/flushed-broadcast.ts';
 import { report } from '../harness/report.ts';
+import { within } from '../harness/time-limit.ts';
 
 let own: FleetOnOwnRedis | undefined;
 
@@ -22,7 +23,7 @@ test('F9: FLUSHALL in the middle of a broadcast of 30,000: nobody is lost, no mo
   expect(status).toMatchObject({ state: 'done', recipients: 30_000, accepted: 30_000, pending: 0 });
   expect(seen.distinct).toBe(30_000);
   expect(seen.duplicates).toBeLessThanOrEqual(seen.inFlightAtMost);
-  expect(seen.silenceMs).toBeLessThan(5_000);
+  expect(seen.silenceMs).toBeLessThan(within(5_000));
 }, 120_000);
 
 test('F9: pause, FLUSHALL, 10 s: not one request; resume sends to everybody once', async () => {
@@ -36,8 +37,8 @@ test('F9: pause, FLUSHALL, 10 s: not one request; resume sends to everybody once
   );
   await insertNotifications(fleet.database, [{ id: 1, tokenIds: range(1, 2_000) }]);
   while (fleet.simulator.acceptedCount() < 300) await sleep(10);
-  expect((await fleet.run(['pause'])).exitCode).toBe(0);
-  await sleep(1_500);
+  await fleet.pause();
+  await sleep(500); // what was on the wire
   const requests = fleet.simulator.requestCount();
   expect(requests).toBeLessThan(2_000);
   await redis.flushall();

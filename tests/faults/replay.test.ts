@@ -104,7 +104,7 @@ test('F2: replay sends again to those who failed and to nobody else', async () =
 
 test('F17: a replay of what was cancelled because the backend set sent is not cancelled by the same sent', async () => {
   await start();
-  await fleet.run(['pause']);
+  await fleet.pause();
   await insertNotifications(fleet.database, [{ id: 2, tokenIds: range(1, 20) }]);
   await until(async () => (await batches(2)).length > 0);
   await fleet.database.query('UPDATE notification SET sent = 1 WHERE id = 2');

@@ -97,9 +97,7 @@ test('F26: resend: the same due time sends it again too, each time once', async 
 
 test('F26: resend: what was cancelled is not sent by it, as nothing was ever set back', async () => {
   await start('resend');
-  await fleet.run(['pause']);
-  // Workers hear of it within a second.
-  await sleep(1_500);
+  await fleet.pause();
   await insertNotifications(fleet.database, [{ id: 4, tokenIds: [1, 2] }]);
   await until(async () => (await rounds(4)).some(({ state }) => state === 'sending'));
   expect(await fleet.run(['cancel', '4'])).toMatchObject({ exitCode: 0 });

@@ -6,6 +6,7 @@ import { type Simulator, type SimulatorOptions, startSimulator } from '@pushflee
 import { makeSigningKey } from '@pushfleet/apns-simulator/test-client';
 import { type FleetProcess, runCommand, startProcess } from './fleet-process.ts';
 import { createTestDatabase, type TestDatabase } from './test-database.ts';
+import { untilTrue } from './wait.ts';
 
 export interface StatusDocument {
   readonly notificationId: string;
@@ -33,6 +34,8 @@ export interface Fleet {
   startWorker(environment?: Record<string, string>): Promise<FleetProcess>;
   /** Runs a command of the CLI. */
   run(args: readonly string[], environment?: Record<string, string>): ReturnType<typeof runCommand>;
+  /** `pushfleet pause`, and waits until each running worker has heard of it. */
+  pause(): Promise<void>;
   status(notificationId: number | string): Promise<StatusDocument>;
   /** Waits until these notifications have ended. */
   ended(notificationIds: readonly (number | string)[], timeoutMs?: number): Promise<void>;
@@ -83,9 +86,11 @@ export async function startFleet(
   if (migrated.exitCode !== 0) throw new Error(`migrate failed:\n${migrated.stdout}${migrated.stderr}`);
 
   const processes: FleetProcess[] = [];
+  const workers: FleetProcess[] = [];
   const start = async (name: 'producer' | 'worker', more: Record<string, string>) => {
     const started = startProcess([name], { ...environment, ...more });
     processes.push(started);
+    if (name === 'worker') workers.push(started);
     await started.printed(`"${name}.started"`);
     return started;
   };
@@ -102,6 +107,16 @@ export async function startFleet(
     startProducer: (more = {}) => start('producer', more),
     startWorker: (more = {}) => start('worker', more),
     run: (args, more = {}) => runCommand(args, { ...environment, ...more }),
+    async pause() {
+      const running = workers.filter(({ child }) => child.exitCode === null && child.signalCode === null);
+      const heard = running.map((worker) => times(worker.output(), PAUSED));
+      const { exitCode, stderr } = await runCommand(['pause'], environment);
+      if (exitCode !== 0) throw new Error(`pause ended with ${exitCode}: ${stderr}`);
+      await untilTrue(
+        () => running.map((worker) => times(worker.output(), PAUSED)),
+        (now) => now.every((count, at) => count > heard[at]!),
+      );
+    },
     status,
     async ended(ids, timeoutMs = 60_000) {
       const until = Date.now() + timeoutMs;
@@ -126,6 +141,12 @@ export async function startFleet(
       rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+const PAUSED = '"sending.paused"';
+
+function times(text: string, part: string): number {
+  return text.split(part).length - 1;
 }
 
 /** A device token that no other number has, spread over all first digits. */

@@ -127,6 +127,11 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     onTold: () => applyControl(control.current()),
     log,
   });
+  const tellPause = (paused: boolean) => {
+    if (paused === gate.causes.includes('paused')) return;
+    if (paused) log.info({ event: 'sending.paused', app }, 'an operator paused it: nothing more is sent');
+    else log.info({ event: 'sending.resumed', app }, 'no operator has it paused any more');
+  };
   const applyControl = (copy: ControlCopy | null) => {
     const causes = new Set(causesOf(copy, identity));
     if (wiped.isSpeaking) causes.add('recovering');
@@ -135,6 +140,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
         { event: 'app.mismatch', app, topic: copy?.topic, environment: copy?.environment },
         'the app has another topic or environment than this worker; it sends nothing until they agree',
       );
+    tellPause(causes.has('paused'));
     // Closing before opening: a change from one cause to another must not open in between.
     for (const cause of CONTROL_CAUSES) if (causes.has(cause)) gate.close(cause);
     for (const cause of CONTROL_CAUSES) if (!causes.has(cause)) gate.withdraw(cause);

@@ -1,0 +1,73 @@
+import { seededRandom } from '../chaos/seeded-random.mjs';
+
+export const DEVICES = 40_000;
+/** Recipients a second that the fleet may send to; a little less arrives, and some are sent to twice. */
+export const RATE_PER_SECOND = 560;
+
+/** Every fourth minute begins with a time in which nothing arrives: connections end by idleness, and lanes are empty. */
+const QUIET_EVERY_S = 240;
+const QUIET_S = 20;
+
+const LARGE = { every: 60, size: 12_000, groups: [1, 2, 3] };
+const MEDIUM = { every: 5, size: 800, groups: [4, 5, 6, 7, 8] };
+/** Audiences of single device tokens, in each second. */
+const SMALL = [1, 1, 1, 1, 1, 1, 1, 2, 3, 20, 120];
+
+/**
+ * How the simulator answers, by the beginning of the device token. It forgets whom it refused whenever it is told
+ * this again, so that retries never end.
+ */
+export const APNS_SCRIPT = `
+device 00* answer 410 Unregistered timestamp -60s
+device 01* answer 400 BadDeviceToken
+device 02* answer 429 TooManyRequests retry-after 1 times 1
+device 03* answer 503 ServiceUnavailable times 2
+device 04* answer 500 InternalServerError times 1
+device 05* reset times 1
+device 06* refuse times 1
+device 07* delay 300ms
+`;
+
+/** Whose row may be switched off when a notification is planned. */
+export function mayBeRetired(deviceToken) {
+  return deviceToken.startsWith('00');
+}
+
+/** Ranges of token ids, spread over all device tokens; they overlap. */
+export function planGroups() {
+  return [LARGE, MEDIUM].flatMap(({ groups, size }) =>
+    groups.map((id, at) => {
+      const from = 1 + Math.floor(((DEVICES - size) * at) / Math.max(1, groups.length - 1));
+      return { id, from, to: from + size - 1 };
+    }),
+  );
+}
+
+/**
+ * What a backend inserts in a second, counted from the start.
+ *
+ * @returns {(second: number) => { id: number, groupIds: number[], tokenIds: number[], options: object | null }[]}
+ */
+export function arrivals(seed) {
+  const random = seededRandom(seed, 'arrivals');
+  let lastId = 0;
+  return (second) => {
+    if (second % QUIET_EVERY_S < QUIET_S) return [];
+    const due = [];
+    const add = (groupIds, tokenIds) => {
+      const id = ++lastId;
+      const options = id % 3 === 0 ? { title: `number ${id}`, collapseId: `c${id}` } : null;
+      due.push({ id, groupIds, tokenIds, options });
+    };
+    for (const { every, groups } of [LARGE, MEDIUM])
+      if (second % every === 0) add([groups[(second / every) % groups.length]], []);
+    for (const size of SMALL) add([], distinct(random, size));
+    return due;
+  };
+}
+
+function distinct(random, size) {
+  const ids = new Set();
+  while (ids.size < size) ids.add(random.whole(1, DEVICES));
+  return [...ids];
+}
