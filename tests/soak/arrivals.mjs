@@ -2,14 +2,19 @@ import { seededRandom } from '../chaos/seeded-random.mjs';
 
 export const DEVICES = 40_000;
 /** Recipients a second that the fleet may send to; a little less arrives, and some are sent to twice. */
-export const RATE_PER_SECOND = 560;
+export const RATE_PER_SECOND = 650;
 
-/** Every fourth minute begins with a time in which nothing arrives: connections end by idleness, and lanes are empty. */
+/** Of each four minutes: nothing arrives at first, so that lanes are empty and connections end by idleness. */
 const QUIET_EVERY_S = 240;
 const QUIET_S = 20;
 
+/** Once in a quiet time, once in the middle of the work. */
+export function isGoAway(second) {
+  return second % QUIET_EVERY_S === QUIET_S / 2 || second % QUIET_EVERY_S === QUIET_EVERY_S / 2;
+}
+
 const LARGE = { every: 60, size: 12_000, groups: [1, 2, 3] };
-const MEDIUM = { every: 5, size: 800, groups: [4, 5, 6, 7, 8] };
+const MEDIUM = { every: 5, size: 1_000, groups: [4, 5, 6, 7, 8] };
 /** Audiences of single device tokens, in each second. */
 const SMALL = [1, 1, 1, 1, 1, 1, 1, 2, 3, 20, 120];
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Installation } from '../chaos/installation.mjs';
-import { APNS_SCRIPT, arrivals, DEVICES, planGroups, RATE_PER_SECOND } from './arrivals.mjs';
+import { APNS_SCRIPT, arrivals, DEVICES, isGoAway, planGroups, RATE_PER_SECOND } from './arrivals.mjs';
 import { EndedJudge } from './judge-ended.mjs';
 import { sample } from './samples.mjs';
 import { compareFifths, printTable } from './steady.mjs';
@@ -10,7 +10,6 @@ const SAMPLE_EVERY_S = 10;
 const SCRIPT_EVERY_S = 15;
 /** Device tokens that were switched off are registered again, as an app does when it starts. */
 const REGISTER_EVERY_S = 30;
-const GOAWAY_EVERY_S = 120;
 const SETTLE_MS = 120_000;
 
 /** Short enough for old rows to go many times in a run. */
@@ -76,7 +75,7 @@ async function work(installation, processes, judge, { seed, seconds }, say) {
   for (let second = 0; second < seconds; second++) {
     await sleep(Math.max(0, startedAt + second * 1_000 - Date.now()));
     if (second % SCRIPT_EVERY_S === 0) installation.simulator.script(APNS_SCRIPT);
-    if (second % GOAWAY_EVERY_S === GOAWAY_EVERY_S - 1) installation.simulator.goAway();
+    if (isGoAway(second)) installation.simulator.goAway();
     if (second % REGISTER_EVERY_S === 0)
       await installation.rows('UPDATE token SET active = 1 WHERE active = 0');
     const notifications = next(second);

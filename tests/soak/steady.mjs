@@ -1,19 +1,21 @@
-/** How much more a figure may be at the end than at the beginning: a share of it and a fixed amount. */
+/**
+ * How much more a figure may be at the end than at the beginning: a share of it and a fixed amount. Before so many
+ * seconds it is still on its way up: code that is compiled, keys that live for two minutes, rows that are removed
+ * each minute once they are two minutes old.
+ */
 const TOLERANCES = [
-  { names: /RSS MB$/, share: 0.1, plus: 12 },
-  { names: /heap MB$/, share: 0.1, plus: 8 },
-  { names: /(sockets|files|handles|resources|clients|connections)$/, share: 0, plus: 4 },
-  { names: /^Redis memory MB$/, share: 0.1, plus: 1 },
-  { names: /^Redis keys$/, share: 0.1, plus: 50 },
-  { names: /^MySQL rows/, share: 0.1, plus: 200 },
+  { names: /RSS MB$/, share: 0.1, plus: 12, steadyAfter: 120 },
+  { names: /heap MB$/, share: 0.15, plus: 8, steadyAfter: 120 },
+  { names: /resources$/, share: 0.5, plus: 20, steadyAfter: 120 },
+  { names: /(sockets|files|handles|clients|connections)$/, share: 0, plus: 4, steadyAfter: 0 },
+  { names: /^Redis memory MB$/, share: 0.1, plus: 1, steadyAfter: 180 },
+  { names: /^Redis keys$/, share: 0.1, plus: 50, steadyAfter: 180 },
+  { names: /^MySQL rows/, share: 0.1, plus: 200, steadyAfter: 300 },
 ];
 
-/** Old rows go each minute once they are two minutes old: only then their number can be steady. */
-const ROWS_STEADY_AFTER_S = 300;
-
 /**
- * Compares the last fifth of the samples with the second one (the first warms up), each by its median, and where a
- * figure goes up and down between two collections of garbage or two removals by how low it gets.
+ * Compares the last fifth of the samples with the second one (the first warms up), each by its median; a heap, which goes
+ * up and down between two collections of garbage, by how low it gets.
  *
  * @param {{ second: number, figures: Record<string, number> }[]} samples
  * @returns {{ name: string, early: number, late: number, most: number, peak: number, grew: boolean | null }[]}
@@ -24,18 +26,17 @@ export function compareFifths(samples, seconds) {
     samples.filter(({ second }) => second >= (seconds * (which - 1)) / 5 && second < (seconds * which) / 5);
   const [early, late] = [fifth(2), fifth(5)];
   return Object.keys(samples[0].figures).map((name) => {
-    const { share, plus } = TOLERANCES.find(({ names }) => names.test(name));
+    const { share, plus, steadyAfter } = TOLERANCES.find(({ names }) => names.test(name));
     const middle = /heap MB$/.test(name) ? low : median;
     const of = (some) => middle(some.map(({ figures }) => figures[name]));
     const most = of(early) * (1 + share) + plus;
-    const isTooShort = name.startsWith('MySQL rows') && seconds / 5 < ROWS_STEADY_AFTER_S;
     return {
       name,
       early: of(early),
       late: of(late),
       most,
       peak: Math.max(...samples.map(({ figures }) => figures[name])),
-      grew: isTooShort ? null : !(of(late) <= most),
+      grew: seconds / 5 < steadyAfter ? null : !(of(late) <= most),
     };
   });
 }
