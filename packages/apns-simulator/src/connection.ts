@@ -1,12 +1,15 @@
 import type { ServerHttp2Session } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import type { ProviderTokenBinding } from './provider-token-check.ts';
+import type { Refusal } from './refusals.ts';
 import type { CheckedConnection } from './request-checks.ts';
 
 /** One client connection: what APNs binds to it, and what can be done to it. */
 export class Connection implements CheckedConnection {
   providerToken: ProviderTokenBinding | undefined;
   readonly certificateTopic: string | undefined;
+  /** What it answers to every request since a script made it stick. */
+  stuckAt: Refusal | undefined;
   private isWarm = false;
 
   /** `number` counts from 1. */

@@ -204,6 +204,16 @@ test('after and every count over all requests', async () => {
   ]);
 });
 
+test('stick: that connection answers so from then on, others do not', async () => {
+  simulator.script('after 2 requests stick 500 InternalServerError\nafter 4 accepted stick 503');
+  const [sticky, other] = [openClient({ peerMaxConcurrentStreams: 1 }), openClient()];
+  const status = async (client: TestClient) => (await push(client, deviceToken('01'))).status;
+  const seen = [await status(sticky), await status(sticky), await status(sticky), await status(other)];
+  // The fourth accepted push still gets its answer.
+  seen.push(await status(other), await status(other), await status(other), await status(sticky));
+  expect(seen).toEqual([200, 500, 500, 200, 200, 200, 503, 500]);
+});
+
 test('after … goaway answers the request that reaches the number', async () => {
   simulator.script('after 1 requests goaway');
   const client = openClient();

@@ -42,13 +42,15 @@ export class RequestHandler {
     const atMs = this.parts.now();
     const reached = this.parts.script.count('requests');
     const silence = reached && silenceOf(reached);
+    if (reached !== undefined) stick(reached, exchange);
     if (silence === undefined) this.judge(exchange, atMs);
     else this.leaveUnanswered(silence, exchange, atMs);
     if (reached !== undefined) this.follow(reached, exchange);
   }
 
   private judge(exchange: Exchange, atMs: number): void {
-    const refusal = this.parts.checks.refusalOf(exchange, exchange.connection, atMs);
+    const { connection } = exchange;
+    const refusal = connection.stuckAt ?? this.parts.checks.refusalOf(exchange, connection, atMs);
     if (refusal === undefined) {
       this.perform(this.parts.script.nextStep(deviceTokenOf(exchange.headers)) ?? ACCEPT, exchange, atMs);
     } else {
@@ -75,6 +77,7 @@ export class RequestHandler {
     this.noteAccepted(exchange, apnsId, atMs);
     const reached = this.parts.script.count('accepted');
     const silence = reached && silenceOf(reached);
+    if (reached !== undefined) stick(reached, exchange);
     if (silence === undefined) {
       this.noteRequest(exchange, 200, '', atMs);
       this.later(delayMs, () => {
@@ -166,6 +169,11 @@ function silenceOf(reached: CountRule): Silence | undefined {
   return reached.do === 'goaway' && reached.error !== undefined
     ? { do: 'goaway', error: reached.error }
     : undefined;
+}
+
+/** A connection that sticks at an answer, while others work. */
+function stick({ do: action, status, reason }: CountRule, { connection }: Exchange): void {
+  if (action === 'stick') connection.stuckAt = { status: status ?? 500, reason: reason ?? '' };
 }
 
 function refusalOf(step: Extract<Step, { do: 'answer' }>, nowMs: number): Refusal {

@@ -45,6 +45,10 @@ describe('a script in words is the same as typed rules', () => {
     ['streams 10', { streams: 10 }],
     ['after 100 accepted drop', { after: 100, of: 'accepted', do: 'drop' }],
     ['every 50 requests goaway', { after: 50, of: 'requests', repeats: true, do: 'goaway' }],
+    [
+      'after 9 requests stick 500 InternalServerError',
+      { after: 9, of: 'requests', do: 'stick', status: 500, reason: 'InternalServerError' },
+    ],
     ['after 5 accepted streams 1', { after: 5, of: 'accepted', do: 'streams', streams: 1 }],
   ])('%s', (line, rule) => {
     expect(readScript(line)).toEqual(readScript([rule]));

@@ -79,7 +79,8 @@ function readCountRule(words: ScriptWords, repeats: boolean): Fields {
   if (action === 'goaway') return { ...rule, do: action, ...readError(words) };
   if (action === 'streams')
     return { ...rule, do: action, streams: words.takeNumber('the number of streams') };
-  throw new Error(`"${action}" is none of drop, goaway, streams`);
+  if (action === 'stick') return { ...rule, do: action, ...readStatus(words) };
+  throw new Error(`"${action}" is none of drop, goaway, streams, stick`);
 }
 
 function readSteps(words: ScriptWords): Fields[] {
@@ -118,8 +119,7 @@ function readAction(words: ScriptWords): Fields {
 }
 
 function readAnswer(words: ScriptWords): Fields {
-  const answer: Fields = { do: 'answer', status: words.takeNumber('the status') };
-  if (/^[A-Z]/.test(words.peek())) answer.reason = words.take('the reason');
+  const answer: Fields = { do: 'answer', ...readStatus(words) };
   if (words.takeIf('timestamp')) {
     if (/^\d+$/.test(words.peek())) answer.timestampMs = words.takeNumber('the timestamp');
     else answer.timestampOffsetMs = words.takeDuration('the timestamp', true);
@@ -127,6 +127,11 @@ function readAnswer(words: ScriptWords): Fields {
   if (words.takeIf('retry-after'))
     answer.retryAfterSeconds = words.takeNumber('the seconds after "retry-after"');
   return answer;
+}
+
+function readStatus(words: ScriptWords): Fields {
+  const status = words.takeNumber('the status');
+  return { status, ...(/^[A-Z]/.test(words.peek()) ? { reason: words.take('the reason') } : {}) };
 }
 
 function readError(words: ScriptWords): Fields {

@@ -50,9 +50,12 @@ const countRule = z.strictObject({
   of: z.enum(['accepted', 'requests']),
   /** Again after each further so many. */
   repeats: z.boolean().optional(),
-  do: z.enum(['drop', 'goaway', 'streams']),
+  do: z.enum(['drop', 'goaway', 'streams', 'stick']),
   error: errorName.optional(),
   streams: z.int().min(0).optional(),
+  /** What the connection that reached the number answers from then on, whatever is asked. */
+  status: z.int().min(400).max(599).optional(),
+  reason: z.string().regex(/^\S*$/).optional(),
 });
 
 /** One rule of a script: for device tokens, after a number of pushes, or a setting that holds at once. */
