@@ -1,6 +1,7 @@
 /** A whole fleet, board included, on servers that a test may take away; APNs behind a line that it may cut. */
-import { insertGroup, insertTokens, range } from './backend-rows.ts';
+
 import { startRelay } from './apns-peers.ts';
+import { insertGroup, insertTokens, range } from './backend-rows.ts';
 import { deviceToken } from './fleet.ts';
 import { type FleetProcess, startProcess } from './fleet-process.ts';
 import { type FleetOnOwnRedis, startFleetOnOwnRedis } from './flushed-broadcast.ts';
@@ -24,13 +25,14 @@ export type Relay = Awaited<ReturnType<typeof startRelay>>;
 export interface DoomedFleet extends FleetOnOwnRedis {
   readonly mysql: PrivateMysql;
   /** The line to APNs of the worker that was started last. */
-  relay(): Relay;
+  apnsLine(): Relay;
   /** Starts all three and waits until each says that it has. */
   startAll(): Promise<Running>;
 }
 
-/** @param recipients in group 1 */
+/** @param groups of so many recipients each, numbered from 1; nobody is in two of them */
 export async function startDoomedFleet(
+  groups: number,
   recipients: number,
   environment: Record<string, string>,
   simulator: Parameters<typeof startFleetOnOwnRedis>[0] = {},
@@ -38,17 +40,20 @@ export async function startDoomedFleet(
   const mysql = await startPrivateMysql();
   const own = await startFleetOnOwnRedis({ ...simulator, environment });
   const { fleet } = own;
-  await insertTokens(
-    fleet.database,
-    range(1, recipients).map((id) => ({ id, deviceToken: deviceToken(id) })),
-  );
-  await insertGroup(fleet.database, 1, range(1, recipients));
+  for (const group of range(1, groups)) {
+    const ids = range((group - 1) * recipients + 1, group * recipients);
+    await insertTokens(
+      fleet.database,
+      ids.map((id) => ({ id, deviceToken: deviceToken(id) })),
+    );
+    await insertGroup(fleet.database, group, ids);
+  }
   const relays: Relay[] = [];
   const boards: FleetProcess[] = [];
   return {
     ...own,
     mysql,
-    relay: () => relays.at(-1)!,
+    apnsLine: () => relays.at(-1)!,
     async startAll() {
       const relay = await startRelay(Number(new URL(fleet.simulator.url).port));
       relays.push(relay);
@@ -72,7 +77,7 @@ export async function startDoomedFleet(
 
 /** Sends each of them the signal, and waits for their ends. Who lives on after the milliseconds is killed. */
 export function endAll(
-  running: Running,
+  running: Partial<Running>,
   signal: NodeJS.Signals,
   patienceMs: number,
 ): Promise<readonly Ending[]> {

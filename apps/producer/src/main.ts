@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { dueWindow } from '@pushfleet/shared/domain/due-window';
 import type { Environment } from '@pushfleet/shared/platform/config';
 import { warnOfOpenFiles } from '@pushfleet/shared/platform/file-permissions';
@@ -5,7 +6,7 @@ import { type HealthSources, startHealthServer } from '@pushfleet/shared/platfor
 import { createLog, logFatalErrors } from '@pushfleet/shared/platform/log';
 import { type Loop, startLoop } from '@pushfleet/shared/platform/loop';
 import { producerSettings } from '@pushfleet/shared/platform/process-settings';
-import { type Stoppable, stopOnSignal } from '@pushfleet/shared/platform/stop';
+import { leaveInTime, type Stoppable, stopOnSignal } from '@pushfleet/shared/platform/stop';
 import { consumeResults } from '@pushfleet/shared/queue/results-consumer';
 import { countTooOldRows } from '@pushfleet/shared/store/due-rows';
 import { releasePlannings } from '@pushfleet/shared/store/plans';
@@ -31,6 +32,11 @@ import { CancelledSettler, cancelForeignSent, settleOverdue } from './settle-wai
 import { openProducer, redisFor } from './start-up.ts';
 import { StuckResults } from './stuck-results.ts';
 import { listenForWakes } from './wake-listener.ts';
+
+/** For the connections, after what uses them. */
+const LEFT_FOR_CONNECTIONS_MS = 2_000;
+/** Another producer takes plannings over that this one could not give back. */
+const LAST_STATEMENT_MS = 500;
 
 /**
  * Producer: turns due rows into batches, moves them to Redis while there is room, and records what became
@@ -79,7 +85,8 @@ export async function runProducer(environment: Environment): Promise<number> {
     },
     'producer started',
   );
-  return stopOnSignal([...health, wakes, ...results, ...loops.all, closing(context)], {
+  const working = leaveInTime('work', [...results, ...loops.all], LEFT_FOR_CONNECTIONS_MS, log);
+  return stopOnSignal([...health, wakes, working, closing(context)], {
     timeoutMs: config.PUSHFLEET_DRAIN_TIMEOUT_MS,
     log,
   });
@@ -236,12 +243,12 @@ function closing({ store, redis, queues, owner }: ProducerContext): Stoppable {
   return {
     name: 'connections',
     async stop() {
-      await releasePlannings(store, owner).catch(() => {});
-      await Promise.all(
-        queues.flatMap(({ lanes, results }) =>
-          [lanes.urgent, lanes.bulk, results].map((queue) => queue.close().catch(() => {})),
-        ),
+      const released = releasePlannings(store, owner).catch(() => {});
+      await Promise.race([released, sleep(LAST_STATEMENT_MS)]);
+      const closed = queues.flatMap(({ lanes, results }) =>
+        [lanes.urgent, lanes.bulk, results].map((queue) => queue.close().catch(() => {})),
       );
+      await Promise.race([Promise.all(closed), sleep(LAST_STATEMENT_MS)]);
       redis.disconnect();
       await store.database.close();
     },

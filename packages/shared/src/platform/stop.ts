@@ -53,6 +53,39 @@ export function stopOnSignal(
   });
 }
 
+/**
+ * Parts that may wait for a server which does not answer, as one part: stopped in the given order, and left
+ * behind `reserveMs` before the deadline, so that whoever closes the connections has its time as well. What
+ * such a server was told last may have happened or not; for parts whose next start finds out, that is in order.
+ */
+export function leaveInTime(
+  name: string,
+  parts: readonly Stoppable[],
+  reserveMs: number,
+  log: Log,
+): Stoppable {
+  return {
+    name,
+    async stop(remainingMs) {
+      const until = Date.now() + Math.max(0, remainingMs - reserveMs);
+      const left: string[] = [];
+      const failed: unknown[] = [];
+      for (const part of parts) {
+        const remaining = Math.max(0, until - Date.now());
+        // All are asked, also when the time is up or one fails: none takes up anything new.
+        const ended = await within(part.stop(remaining), remaining).catch((error) => failed.push(error));
+        if (ended === 'late') left.push(part.name);
+      }
+      if (left.length > 0)
+        log.warn(
+          { event: 'process.leftBehind', parts: left },
+          'a server does not answer; what is under way there is left behind',
+        );
+      if (failed.length > 0) throw failed[0];
+    },
+  };
+}
+
 /** How long after the deadline a part may take to notice it. */
 const LATE_MS = 250;
 
