@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { addCancel } from './commands/cancel.ts';
+import { addDevice } from './commands/device.ts';
 import { addDevices } from './commands/devices.ts';
 import { addExplain } from './commands/explain.ts';
 import { addMigrate } from './commands/migrate.ts';
@@ -27,6 +28,7 @@ function buildProgram(): Command {
   addSimulator(program);
   addStatus(program);
   addExplain(program);
+  addDevice(program);
   addCancel(program);
   addReplay(program);
   addPauseAndResume(program);

@@ -39,6 +39,35 @@ export function decodeRecipients(bytes: Uint8Array): string[] {
   }
 }
 
+/**
+ * Where an id stands in a packed list; -1 where it does not. Looks through thousands of lists without
+ * unpacking them: numbers in a dense table are added up, not written out.
+ *
+ * @throws MalformedRecipientListError
+ */
+export function indexOfRecipient(bytes: Uint8Array, id: string): number {
+  const isSmall = bytes[0] === KIND_BYTE.integer && /^\d{1,14}$/.test(id);
+  if (!isSmall) return decodeRecipients(bytes).indexOf(id);
+  const wanted = Number(id);
+  let sum = 0;
+  let index = 0;
+  for (let at = 1; at < bytes.length; index++) {
+    let zigzag = 0;
+    let scale = 1;
+    const start = at;
+    while (at < bytes.length && bytes[at]! >= 128) {
+      zigzag += (bytes[at++]! & 127) * scale;
+      scale *= 128;
+    }
+    // Cut off, or beyond plain numbers: the slow way knows what to do.
+    if (at === bytes.length || at - start >= 6) return decodeRecipients(bytes).indexOf(id);
+    zigzag += bytes[at++]! * scale;
+    sum += zigzag % 2 === 1 ? -(zigzag + 1) / 2 : zigzag / 2;
+    if (sum === wanted) return index;
+  }
+  return -1;
+}
+
 /** Bytes that sort like the ids: how a batch's range of ids is stored beside the list. */
 export function sortableId(kind: IdKind, id: string): Buffer {
   if (kind === 'binary') return Buffer.from(id, 'hex');

@@ -2,8 +2,8 @@ import { apnsId } from '../domain/apns-id.ts';
 import { decodeProgress } from '../domain/batch-progress.ts';
 import { normalizeDeviceToken } from '../domain/device-token.ts';
 import { ACCEPTED, OUTCOMES, WAITING } from '../domain/outcomes.ts';
-import { decodeRecipients, sortableId } from '../domain/recipient-list.ts';
-import { idText } from './backend-schema.ts';
+import { indexOfRecipient, sortableId } from '../domain/recipient-list.ts';
+import { idText, idValue } from './backend-schema.ts';
 import { columnNames } from './column-names.ts';
 import { isoTime } from './status.ts';
 import type { Store } from './store.ts';
@@ -28,6 +28,8 @@ export interface DeviceOutcome {
 export interface DeviceRow {
   readonly tokenId: string;
   readonly active: boolean;
+  /** False: written otherwise than in lower-case hex. */
+  readonly plain: boolean;
 }
 
 /**
@@ -47,7 +49,28 @@ export async function findDeviceRows(
   );
   return rows
     .filter(([, stored]) => normalizeDeviceToken(asText(stored)) === deviceToken)
-    .map(([id, , active]) => ({ tokenId: idText(id), active: Number(active) === 1 }));
+    .map(([id, stored, active]) => ({
+      tokenId: idText(id),
+      active: Number(active) === 1,
+      plain: asText(stored) === deviceToken,
+    }));
+}
+
+/** The row with this id, in the form of `findDeviceRows`; none where it is gone. */
+export async function findDeviceRow({ database, backend }: Store, tokenId: string): Promise<DeviceRow[]> {
+  const c = columnNames(backend.mapping);
+  const rows = await database.arrays(
+    `SELECT ${c.tokenString}, ${c.active} = ? FROM ${c.token} WHERE ${c.tokenId} = ?`,
+    [backend.mapping.token.activeValue, idValue(backend.tokenId, tokenId)],
+  );
+  return rows.map(([stored, active]) => {
+    const text = asText(stored);
+    return {
+      tokenId,
+      active: Number(active) === 1,
+      plain: text !== null && normalizeDeviceToken(text) === text,
+    };
+  });
 }
 
 /** The spellings in which backends store a device token: hex, upper case, and what iOS printed in old days. */
@@ -104,15 +127,41 @@ async function findRecipient(
     [dispatchId, key, key],
   );
   for (const [, recipients, outcomes, trials, lastAcceptedAt] of batches) {
-    const index = decodeRecipients(recipients as Buffer).indexOf(tokenId);
+    const index = indexOfRecipient(recipients as Buffer, tokenId);
     if (index === -1) continue;
-    const byte = outcomes === null ? WAITING : (outcomes as Buffer)[index]!;
-    const told = { ...NOTHING, outcome: OUTCOMES[byte]!, apnsId: apnsId(dispatchId, tokenId) };
-    if (byte === ACCEPTED) return { ...told, status: 200, at: isoTime(lastAcceptedAt) };
-    if (byte === WAITING) return { ...told, ...waitingState(trials as string | null, index) };
-    return { ...told, ...(await readRefusal(store, dispatchId, tokenId)) };
+    const batch = {
+      dispatchId,
+      tokenId,
+      index,
+      outcomes: outcomes as Buffer | null,
+      trials: trials as string | null,
+    };
+    return outcomeInBatch({ ...batch, lastAcceptedAt }, await readRefusal(store, dispatchId, tokenId));
   }
   return null;
+}
+
+/** One recipient of a batch, as its row has it. */
+export interface RecipientInBatch {
+  readonly dispatchId: number;
+  readonly tokenId: string;
+  /** Place in the batch's list. */
+  readonly index: number;
+  readonly outcomes: Buffer | null;
+  readonly trials: string | null;
+  readonly lastAcceptedAt: unknown;
+}
+
+/** @param refusal status, reason, attempts, at and APNs timestamp, where `pushfleet_outcome` has a row of it */
+export function outcomeInBatch(
+  { dispatchId, tokenId, index, outcomes, trials, lastAcceptedAt }: RecipientInBatch,
+  refusal: readonly unknown[] | undefined,
+): DeviceOutcome {
+  const byte = outcomes === null ? WAITING : outcomes[index]!;
+  const told = { ...NOTHING, outcome: OUTCOMES[byte]!, apnsId: apnsId(dispatchId, tokenId) };
+  if (byte === ACCEPTED) return { ...told, status: 200, at: isoTime(lastAcceptedAt) };
+  if (byte === WAITING) return { ...told, ...waitingState(trials, index) };
+  return { ...told, ...(refusal === undefined ? {} : refused(refusal)) };
 }
 
 function waitingState(trials: string | null, index: number): Partial<DeviceOutcome> {
@@ -129,13 +178,15 @@ async function readRefusal(
   { database, tables }: Store,
   dispatchId: number,
   tokenId: string,
-): Promise<Partial<DeviceOutcome>> {
+): Promise<unknown[] | undefined> {
   const rows = await database.arrays(
     `SELECT status, reason, attempts, at, apns_timestamp FROM ${tables.outcome} WHERE dispatch_id = ? AND token_id = ?`,
     [dispatchId, tokenId],
   );
-  if (rows[0] === undefined) return {};
-  const [status, reason, attempts, at, apnsTimestamp] = rows[0];
+  return rows[0];
+}
+
+function refused([status, reason, attempts, at, apnsTimestamp]: readonly unknown[]): Partial<DeviceOutcome> {
   return {
     status: Number(status),
     reason: String(reason),
