@@ -8,6 +8,7 @@ import { addPauseAndResume } from './commands/pause-resume.ts';
 import { addProcesses } from './commands/processes.ts';
 import { addRate } from './commands/rate.ts';
 import { addReplay } from './commands/replay.ts';
+import { addSend } from './commands/send.ts';
 import { addSimulator } from './commands/simulator.ts';
 import { addStatus } from './commands/status.ts';
 import { addUpCommand } from './commands/up-command.ts';
@@ -29,6 +30,7 @@ function buildProgram(): Command {
   addStatus(program);
   addExplain(program);
   addDevice(program);
+  addSend(program);
   addCancel(program);
   addReplay(program);
   addPauseAndResume(program);

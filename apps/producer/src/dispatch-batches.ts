@@ -2,6 +2,7 @@ import { type BatchJob, packDeviceTokens } from '@pushfleet/shared/domain/batch-
 import { type BatchProgress, encodeProgress } from '@pushfleet/shared/domain/batch-progress';
 import { normalizeDeviceToken } from '@pushfleet/shared/domain/device-token';
 import type { Lane } from '@pushfleet/shared/domain/lanes';
+import { isPushRecipient, pushName } from '@pushfleet/shared/domain/operator-push';
 import { CANCELLED, isSettled, WAITING } from '@pushfleet/shared/domain/outcomes';
 import {
   defaultCollapseId,
@@ -135,14 +136,16 @@ export class BatchDispatcher {
         .map((id, index) => ({ id, index }))
         .filter(({ index }) => (batch.outcomes?.[index] ?? WAITING) === WAITING);
     });
-    const rows = await readTokensById(store, [...new Set(waiting.flat().map(({ id }) => id))]);
+    const ids = waiting.flat().map(({ id }) => id);
+    const rows = await readTokensById(store, [...new Set(ids.filter((id) => !isPushRecipient(id)))]);
     return batches.map((batch, i) => {
       const tokens: WaitingRecipient[] = [];
       const outcomes = batch.outcomes === null ? Buffer.alloc(batch.size) : Buffer.from(batch.outcomes);
       let cancelled = 0;
       for (const { id, index } of waiting[i]!) {
         const row = rows.get(id);
-        const deviceToken = row?.active === true ? normalizeDeviceToken(row.deviceToken) : null;
+        const ofRow = row?.active === true ? normalizeDeviceToken(row.deviceToken) : null;
+        const deviceToken = isPushRecipient(id) ? (parseRequest(batch.request).deviceToken ?? null) : ofRow;
         if (deviceToken !== null) tokens.push({ id, deviceToken });
         else {
           outcomes[index] = CANCELLED;
@@ -168,7 +171,7 @@ export class BatchDispatcher {
       seq: batch.seq,
       generation: batch.generation + 1,
       nonce: batch.nonce,
-      notificationId: batch.notificationId ?? `push ${batch.dispatchId}`,
+      notificationId: batch.notificationId ?? pushName(batch.dispatchId),
       batches: batch.batches,
       app: batch.app,
       lane: batch.lane as Lane,
@@ -184,7 +187,7 @@ export class BatchDispatcher {
       size: batch.size,
       tokens: packDeviceTokens(tokens.map(({ deviceToken }) => deviceToken)),
       ids: encodeRecipients(
-        store.backend.tokenId.kind,
+        batch.notificationId === null ? 'text' : store.backend.tokenId.kind,
         tokens.map(({ id }) => id),
       ).toString('base64'),
       progress: encodeProgress(progress),

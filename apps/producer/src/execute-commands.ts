@@ -1,4 +1,5 @@
 import { defaultLifetimeMs } from '@pushfleet/shared/domain/due-window';
+import { pushDispatch } from '@pushfleet/shared/domain/operator-push';
 import { withoutSecrets } from '@pushfleet/shared/platform/log';
 import { pauseApp, readApps, resumeApp, setAppRate } from '@pushfleet/shared/store/apps';
 import {
@@ -16,6 +17,7 @@ import { closeBreakers } from './breakers.ts';
 import { backendZone } from './claim-due-rows.ts';
 import type { ProducerContext } from './producer-context.ts';
 import { replay } from './replay.ts';
+import { sendPush } from './send-push.ts';
 
 /** Carries out what operators asked for, each once, and writes the result beside the wish. */
 export async function executeCommands(context: ProducerContext, onDone: () => void): Promise<boolean> {
@@ -64,6 +66,8 @@ async function execute(
       return cancel(context, command.notificationId, by);
     case 'replay':
       return replay(context, commandId, command);
+    case 'send':
+      return sendPush(context, commandId, command);
     case 'restoreDevices': {
       const restored = await restoreDevices(store, command.tokenIds);
       return {
@@ -126,6 +130,9 @@ async function cancel(context: ProducerContext, notificationId: string, by: stri
   let last = await readLastDispatch(store, notificationId);
   if (last !== null && (await cancelDispatch(store, last.dispatchId, by)))
     return { succeeded: true, result: `notification ${notificationId} is being cancelled` };
+  // An operator's push has no row that could be claimed.
+  if (pushDispatch(notificationId) !== null && store.backend.notificationId.kind !== 'text')
+    return notCancelled(notificationId, last?.state);
   // Not claimed yet, for the first time or for another round.
   const claimed = {
     app: rules.defaultApp,
@@ -138,11 +145,13 @@ async function cancel(context: ProducerContext, notificationId: string, by: stri
   last = await readLastDispatch(store, notificationId);
   if (last !== null && (await cancelDispatch(store, last.dispatchId, by)))
     return { succeeded: true, result: `notification ${notificationId} is being cancelled` };
-  return {
-    succeeded: false,
-    result:
-      last === null
-        ? `there is no unsent notification ${notificationId}`
-        : `notification ${notificationId} is ${last.state} already`,
-  };
+  return notCancelled(notificationId, last?.state);
+}
+
+function notCancelled(notificationId: string, state: string | undefined): CommandResult {
+  const result =
+    state === undefined
+      ? `there is no unsent notification ${notificationId}`
+      : `notification ${notificationId} is ${state} already`;
+  return { succeeded: false, result };
 }

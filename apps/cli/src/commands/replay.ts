@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline/promises';
+import { pushDispatch } from '@pushfleet/shared/domain/operator-push';
 import { givenId } from '@pushfleet/shared/store/given-id';
 import {
   countReplay,
@@ -64,6 +65,8 @@ async function replay(
   isSure: boolean,
 ): Promise<void> {
   const { store } = tool;
+  if (pushDispatch(notificationId) !== null && store.backend.notificationId.kind !== 'text')
+    throw new CommandFailure(`${notificationId} was sent by hand: send it again with pushfleet send`);
   const id = givenId(store.backend.notificationId, notificationId);
   const dispatch = id === null ? null : await readReplayable(store, id);
   if (dispatch === null)

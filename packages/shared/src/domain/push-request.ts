@@ -15,6 +15,8 @@ export const pushRequestSchema = z.object({
   collapseId: z.string().nullable(),
   /** JSON text, byte for byte as APNs gets it. */
   payload: z.string(),
+  /** Of a push that an operator sends by hand alone: no row of the backend's holds its device token. */
+  deviceToken: z.string().optional(),
 });
 export type PushRequest = z.output<typeof pushRequestSchema>;
 

@@ -15,6 +15,14 @@ export const commandSchema = z.discriminatedUnion('verb', [
     outcomes: z.array(z.enum(REPLAYABLE)).min(1),
     reason: z.string().nullable(),
   }),
+  z.object({
+    verb: z.literal('send'),
+    app: z.string(),
+    deviceToken: z.string(),
+    alert: z.string().nullable(),
+    /** As in `pushfleet_request.options`. */
+    options: z.record(z.string(), z.unknown()),
+  }),
   z.object({ verb: z.literal('restoreDevices'), tokenIds: z.array(z.string()).max(10_000) }),
 ]);
 export type Command = z.output<typeof commandSchema>;
@@ -51,7 +59,7 @@ export async function requestCommand(
  * Not executed yet, or taken by a producer that never told what came of it and may have died: those that may
  * be done twice are done by another then. A pause or a rate is not: somebody may have decided otherwise since.
  */
-const OPEN = `(executed_at IS NULL OR (succeeded IS NULL AND verb IN ('cancel', 'resumeNotification', 'replay', 'restoreDevices')
+const OPEN = `(executed_at IS NULL OR (succeeded IS NULL AND verb IN ('cancel', 'resumeNotification', 'replay', 'restoreDevices', 'send')
   AND executed_at BETWEEN UTC_TIMESTAMP(3) - INTERVAL 1 HOUR AND UTC_TIMESTAMP(3) - INTERVAL 30 SECOND))`;
 
 export async function readPendingCommands(
@@ -79,11 +87,12 @@ export async function finishCommand(
   id: number,
   result: CommandResult,
 ): Promise<void> {
-  await database.change(`UPDATE ${tables.command} SET succeeded = ?, result = ? WHERE id = ?`, [
-    result.succeeded,
-    result.result,
-    id,
-  ]);
+  // No device token stays in a wish that is done.
+  await database.change(
+    `UPDATE ${tables.command} SET succeeded = ?, result = ?,
+            arguments = IF(verb = 'send' AND JSON_VALID(arguments), JSON_REMOVE(arguments, '$.deviceToken'), arguments) WHERE id = ?`,
+    [result.succeeded, result.result, id],
+  );
 }
 
 /** Null while no producer has executed it. */

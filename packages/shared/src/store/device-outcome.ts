@@ -1,6 +1,7 @@
 import { apnsId } from '../domain/apns-id.ts';
 import { decodeProgress } from '../domain/batch-progress.ts';
 import { normalizeDeviceToken } from '../domain/device-token.ts';
+import { isPushRecipient, pushRecipientId } from '../domain/operator-push.ts';
 import { ACCEPTED, OUTCOMES, WAITING } from '../domain/outcomes.ts';
 import { indexOfRecipient, sortableId } from '../domain/recipient-list.ts';
 import { idText, idValue } from './backend-schema.ts';
@@ -107,6 +108,16 @@ const NOTHING: DeviceOutcome = {
   note: null,
 };
 
+/** What became of an operator's push to this device token. */
+export async function readPushOutcome(
+  store: Store,
+  dispatchId: number,
+  deviceToken: string,
+): Promise<DeviceOutcome> {
+  const found = await findRecipient(store, dispatchId, pushRecipientId(deviceToken));
+  return found ?? noRecipient('this push went to another device token');
+}
+
 function whyNoRecipient(rows: readonly DeviceRow[]): string {
   if (rows.length === 0) return 'no row of the backend holds this device token';
   return rows.some(({ active }) => active)
@@ -120,7 +131,7 @@ async function findRecipient(
   tokenId: string,
 ): Promise<DeviceOutcome | null> {
   const { database, tables, backend } = store;
-  const key = sortableId(backend.tokenId.kind, tokenId);
+  const key = sortableId(isPushRecipient(tokenId) ? 'text' : backend.tokenId.kind, tokenId);
   const batches = await database.arrays(
     `SELECT seq, recipients, outcomes, trials, last_accepted_at FROM ${tables.batch}
       WHERE dispatch_id = ? AND first_id <= ? AND last_id >= ? ORDER BY seq LIMIT 100`,

@@ -1,10 +1,18 @@
 import { defaultLifetimeMs } from '../domain/due-window.ts';
+import { pushDispatch, pushName } from '../domain/operator-push.ts';
 import { defaultCollapseId, type PushRequest, pushRequestSchema } from '../domain/push-request.ts';
 import { type RowRules, requestOfRow } from '../domain/row-request.ts';
 import { utcInstant } from '../domain/wall-time.ts';
 import { readAudienceLists } from './audience.ts';
 import { idText, idValue } from './backend-schema.ts';
-import { type DeviceOutcome, findDeviceRows, noRecipient, readDeviceOutcome } from './device-outcome.ts';
+import type { SqlValue } from './database.ts';
+import {
+  type DeviceOutcome,
+  findDeviceRows,
+  noRecipient,
+  readDeviceOutcome,
+  readPushOutcome,
+} from './device-outcome.ts';
 import { readFleet } from './fleet.ts';
 import { givenId } from './given-id.ts';
 import { readNotificationRows } from './notification-rows.ts';
@@ -64,21 +72,37 @@ export async function explain(
   deviceToken?: string,
 ): Promise<Explanation | null> {
   const id = givenId(store.backend.notificationId, notificationId);
-  if (id === null) return null;
-  return (await explainDispatch(store, id, deviceToken)) ?? explainRow(store, id, rules, deviceToken);
+  const ofRow = id === null ? null : await explainNotification(store, id, rules, deviceToken);
+  const push = pushDispatch(notificationId);
+  if (ofRow !== null || push === null) return ofRow;
+  return explainDispatch(store, 'd.id = ? AND d.notification_id IS NULL', push, deviceToken);
+}
+
+async function explainNotification(
+  store: Store,
+  id: string,
+  rules: ExplainRules,
+  deviceToken: string | undefined,
+): Promise<Explanation | null> {
+  const last = 'd.notification_id = ? ORDER BY d.round DESC LIMIT 1';
+  const value = idValue(store.backend.notificationId, id);
+  return (
+    (await explainDispatch(store, last, value, deviceToken)) ?? explainRow(store, id, rules, deviceToken)
+  );
 }
 
 async function explainDispatch(
   store: Store,
-  id: string,
+  where: string,
+  value: SqlValue,
   deviceToken: string | undefined,
 ): Promise<Explanation | null> {
-  const { database, tables, backend } = store;
+  const { database, tables } = store;
   const rows = await database.arrays(
     `SELECT d.id, d.notification_id, d.state, d.error, d.request, d.deadline, d.direct_members, d.token_groups,
             d.inactive, d.duplicates, d.malformed, d.other_app, d.recipients
-       FROM ${tables.dispatch} d WHERE d.notification_id = ? ORDER BY d.round DESC LIMIT 1`,
-    [idValue(backend.notificationId, id)],
+       FROM ${tables.dispatch} d WHERE ${where}`,
+    [value],
   );
   if (rows[0] === undefined) return null;
   const [dispatchId, notificationId, state, error, request, deadline, ...counts] = rows[0];
@@ -98,7 +122,7 @@ async function explainDispatch(
     [Number(dispatchId)],
   );
   return {
-    notificationId: idText(notificationId),
+    notificationId: notificationId === null ? pushName(Number(dispatchId)) : idText(notificationId),
     state: String(state) as NotificationState,
     error: error === null ? null : String(error),
     audience: { direct, groups, inactive, duplicates, malformed, otherApp, recipients },
@@ -112,11 +136,10 @@ async function explainDispatch(
           ),
     outcomes: countOutcomes(recipients, sums[0]!),
     ...(deviceToken !== undefined && {
-      deviceToken: await readDeviceOutcome(
-        store,
-        Number(dispatchId),
-        await findDeviceRows(store, deviceToken),
-      ),
+      deviceToken:
+        notificationId === null
+          ? await readPushOutcome(store, Number(dispatchId), deviceToken)
+          : await readDeviceOutcome(store, Number(dispatchId), await findDeviceRows(store, deviceToken)),
     }),
   };
 }

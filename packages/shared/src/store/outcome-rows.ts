@@ -1,5 +1,6 @@
 import { apnsId } from '../domain/apns-id.ts';
 import { type BatchProgress, hasRefusal } from '../domain/batch-progress.ts';
+import { isPushRecipient } from '../domain/operator-push.ts';
 import { FAILED, OUTCOMES } from '../domain/outcomes.ts';
 import { decodeRecipients } from '../domain/recipient-list.ts';
 import { utcDateTime } from '../domain/wall-time.ts';
@@ -53,7 +54,7 @@ export async function writeOutcomes(
         apnsId(telling.dispatchId, tokenId),
         utcDateTime(refusal.at),
       );
-      if (retireReasons.has(refusal.reason) && refusal.deviceToken !== null)
+      if (retireReasons.has(refusal.reason) && refusal.deviceToken !== null && !isPushRecipient(tokenId))
         retirements.push(
           telling.dispatchId,
           tokenId,

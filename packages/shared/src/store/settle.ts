@@ -1,3 +1,4 @@
+import { pushDispatch } from '../domain/operator-push.ts';
 import { CANCELLED, type EXPIRED, tally, WAITING } from '../domain/outcomes.ts';
 import { dueInstant, isSameTime, utcDateTime } from '../domain/wall-time.ts';
 import { idValue } from './backend-schema.ts';
@@ -182,16 +183,20 @@ export async function readForeignSent(store: Store, limit: number): Promise<numb
   return rows.map(([id]) => Number(id));
 }
 
-/** The running dispatch of a notification, or its last one. */
+/** The running dispatch of a notification, or its last one; that of an operator's push by its name. */
 export async function readLastDispatch(
   { database, tables, backend }: Store,
   notificationId: string,
 ): Promise<{ dispatchId: number; state: string; round: number; dueWall: string } | null> {
-  if (backend.notificationId.kind === 'integer' && !/^\d{1,19}$/.test(notificationId)) return null;
-  const rows = await database.arrays(
-    `SELECT id, state, round, due_wall FROM ${tables.dispatch} WHERE notification_id = ? ORDER BY round DESC LIMIT 1`,
-    [idValue(backend.notificationId, notificationId)],
-  );
+  const columns = `SELECT id, state, round, due_wall FROM ${tables.dispatch}`;
+  const push = pushDispatch(notificationId);
+  let rows: unknown[][] = [];
+  if (backend.notificationId.kind !== 'integer' || /^\d{1,19}$/.test(notificationId))
+    rows = await database.arrays(`${columns} WHERE notification_id = ? ORDER BY round DESC LIMIT 1`, [
+      idValue(backend.notificationId, notificationId),
+    ]);
+  if (rows[0] === undefined && push !== null)
+    rows = await database.arrays(`${columns} WHERE id = ? AND notification_id IS NULL`, [push]);
   if (rows[0] === undefined) return null;
   const [id, state, round, dueWall] = rows[0];
   return { dispatchId: Number(id), state: String(state), round: Number(round), dueWall: String(dueWall) };

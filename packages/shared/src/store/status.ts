@@ -1,4 +1,5 @@
 import { dueWindow } from '../domain/due-window.ts';
+import { pushDispatch, pushName } from '../domain/operator-push.ts';
 import { dueInstant, utcInstant } from '../domain/wall-time.ts';
 import { idText, idValue } from './backend-schema.ts';
 import { countTooOldRows, findDueRows } from './due-rows.ts';
@@ -55,20 +56,30 @@ export interface StatusRules {
   readonly now: number;
 }
 
-/** Status of one notification, its last round; null where there is none with this id. */
+/** Status of one notification, its last round, or of an operator's push (`push-17`); null where there is none with this id. */
 export async function readStatus(
   store: Store,
   notificationId: string,
   rules: StatusRules,
 ): Promise<NotificationStatus | null> {
   const id = givenId(store.backend.notificationId, notificationId);
-  if (id === null) return null;
+  return (id === null ? null : await statusOfRow(store, id, rules)) ?? statusOfPush(store, notificationId);
+}
+
+async function statusOfRow(store: Store, id: string, rules: StatusRules): Promise<NotificationStatus | null> {
   const claimed = await readClaimed(store, 'd.notification_id = ? ORDER BY d.round DESC LIMIT 1', [
     idValue(store.backend.notificationId, id),
   ]);
   if (claimed[0] !== undefined) return claimed[0];
   const rows = await readNotificationRows(store, [id]);
   return rows[0] === undefined ? null : unclaimedStatus(store, rows[0], rules);
+}
+
+async function statusOfPush(store: Store, name: string): Promise<NotificationStatus | null> {
+  const dispatchId = pushDispatch(name);
+  if (dispatchId === null) return null;
+  const [push] = await readClaimed(store, 'd.id = ? AND d.notification_id IS NULL', [dispatchId]);
+  return push ?? null;
 }
 
 export interface RecentStatus {
@@ -86,7 +97,7 @@ export async function readRecentStatus(
   const { tables } = store;
   const claimed = await readClaimed(
     store,
-    `d.notification_id IS NOT NULL AND NOT EXISTS
+    `NOT EXISTS
        (SELECT 1 FROM ${tables.dispatch} later WHERE later.notification_id = d.notification_id AND later.round > d.round)
      ORDER BY d.id DESC LIMIT ${limit}`,
     [],
@@ -149,7 +160,7 @@ async function readClaimed(
   return dispatches.map(([id, notificationId, app, state, recipients, dueAt, finishedAt, error]) => {
     const row = sumsOf.get(Number(id));
     return {
-      notificationId: idText(notificationId),
+      notificationId: notificationId === null ? pushName(Number(id)) : idText(notificationId),
       app: String(app),
       state: String(state) as NotificationState,
       recipients: Number(recipients),
