@@ -9,6 +9,7 @@ import { addProcesses } from './commands/processes.ts';
 import { addRate } from './commands/rate.ts';
 import { addReplay } from './commands/replay.ts';
 import { addSend } from './commands/send.ts';
+import { addShadow } from './commands/shadow.ts';
 import { addSimulator } from './commands/simulator.ts';
 import { addStatus } from './commands/status.ts';
 import { addUpCommand } from './commands/up-command.ts';
@@ -36,6 +37,7 @@ function buildProgram(): Command {
   addPauseAndResume(program);
   addRate(program);
   addDevices(program);
+  addShadow(program);
   return program;
 }
 

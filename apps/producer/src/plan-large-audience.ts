@@ -1,27 +1,28 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { normalizeDeviceToken } from '@pushfleet/shared/domain/device-token';
-import { DeviceTokenSet, EXACT_CAPACITY, RepeatFinder } from '@pushfleet/shared/domain/device-token-set';
 import type { Lane } from '@pushfleet/shared/domain/lanes';
 import { decodeRecipients, idRange } from '@pushfleet/shared/domain/recipient-list';
 import { killPoint } from '@pushfleet/shared/platform/kill-point';
 import {
-  type AudienceBranches,
   type AudienceLists,
   type AudienceMember,
   readAudienceLists,
-  readAudiencePage,
   readTokensById,
 } from '@pushfleet/shared/store/audience';
 import { readPlannedRecipients, readRecipientsBetween } from '@pushfleet/shared/store/planned-recipients';
 import { type Planning, savePlannedPage } from '@pushfleet/shared/store/plans';
 import { appFilterOf } from './app-filter.ts';
+import {
+  type Cursor,
+  findRepeats,
+  forEachPage,
+  type PagedAudience,
+  type TakenDeviceTokens,
+} from './audience-pages.ts';
 import { malformedKey, sortMembers, toBatches } from './audience-plan.ts';
 import type { ProducerContext } from './producer-context.ts';
 
-const PAGE_SIZE = 2_500;
-/** Groups in one statement; more are scanned one lot after another, with the same set. */
-const GROUPS_PER_PASS = 20;
 const GRACE_MS = 5_000;
 
 interface LargePlan {
@@ -43,7 +44,7 @@ export async function planLargeAudience(
   lists: AudienceLists,
   plan: LargePlan,
 ): Promise<void> {
-  const taken = await findRepeats(context, planning, lists, plan);
+  const taken = await findRepeats(audienceOf(context, planning, lists, plan.signal), plan.memberships);
   if (planning.batches > 0) await takeWhatIsPlanned(context, planning, taken.take);
   const scan = new AudienceScan(context, planning, plan, taken);
   const { start, isAgain } = parseCursor(planning.cursor, lists);
@@ -85,11 +86,8 @@ class AudienceScan {
       tokenGroups: lists.groupIds.length,
     };
     await forEachPage(
-      this.#context,
-      this.#planning,
-      lists,
+      audienceOf(this.#context, this.#planning, lists, this.#plan.signal),
       start,
-      this.#plan.signal,
       async (page, cursor) => {
         const members =
           isAgain && !this.#taken.knowsAll ? await withoutPlanned(store, dispatchId, page) : page;
@@ -140,42 +138,6 @@ class AudienceScan {
   }
 }
 
-/** Which device tokens the audience holds already, in a fixed amount of memory. */
-interface TakenDeviceTokens {
-  /** @returns false when it is in the audience already */
-  readonly take: (deviceToken: string) => boolean;
-  /** False: it knows only those that may come twice in one scan, and a second scan must look at ids too. */
-  readonly knowsAll: boolean;
-}
-
-async function findRepeats(
-  context: ProducerContext,
-  planning: Planning,
-  lists: AudienceLists,
-  { memberships, signal }: LargePlan,
-): Promise<TakenDeviceTokens> {
-  if (memberships <= EXACT_CAPACITY) {
-    const all = new DeviceTokenSet(slotsFor(memberships));
-    return { take: (deviceToken) => all.add(deviceToken), knowsAll: true };
-  }
-  // Too many for an exact set: a first scan finds the few that may stand there twice, only they are kept.
-  const repeated = new DeviceTokenSet(2 ** 17);
-  const finder = new RepeatFinder();
-  await forEachPage(context, planning, lists, { pass: 0, after: null }, signal, async (members) => {
-    for (const { tokenId, deviceToken: stored, active, ofApp } of members) {
-      if (!active || !ofApp) continue;
-      const key = normalizeDeviceToken(stored) ?? malformedKey(tokenId);
-      if (finder.seenBefore(key)) repeated.add(key);
-    }
-  });
-  return { take: (deviceToken) => repeated.take(deviceToken), knowsAll: false };
-}
-
-/** Room for so many in a set that is filled to seven tenths; an audience that grows makes the set grow. */
-function slotsFor(memberships: number): number {
-  return 2 ** Math.max(10, Math.ceil(Math.log2(memberships / 0.7 + 1)));
-}
-
 /** Members that stand in no batch of the dispatch yet. */
 async function withoutPlanned(
   store: ProducerContext['store'],
@@ -209,42 +171,19 @@ async function takeWhatIsPlanned(
   }
 }
 
-interface Cursor {
-  readonly pass: number;
-  readonly after: string | null;
-}
-
-async function forEachPage(
+function audienceOf(
   context: ProducerContext,
-  planning: Planning,
+  { notificationId, app }: Planning,
   lists: AudienceLists,
-  start: Cursor,
   signal: AbortSignal,
-  visit: (members: readonly AudienceMember[], next: Cursor) => Promise<void>,
-): Promise<void> {
-  const passes = passesOf(planning, lists);
-  const filter = appFilterOf(context, planning.app);
-  for (let pass = start.pass; pass < passes.length; pass++) {
-    let after = pass === start.pass ? start.after : null;
-    do {
-      if (signal.aborted) return;
-      const page = await readAudiencePage(context.store, passes[pass]!, after, PAGE_SIZE, filter);
-      after = page.next;
-      await visit(page.members, after === null ? { pass: pass + 1, after: null } : { pass, after });
-    } while (after !== null);
-  }
-}
-
-function passesOf(
-  { notificationId }: Planning,
-  { groupIds, directMembers }: AudienceLists,
-): AudienceBranches[] {
-  const passes: AudienceBranches[] = [];
-  for (let at = 0; at < groupIds.length; at += GROUPS_PER_PASS)
-    passes.push({ directOf: null, groupIds: groupIds.slice(at, at + GROUPS_PER_PASS) });
-  if (directMembers === 0) return passes;
-  const [first, ...others] = passes;
-  return [{ directOf: notificationId, groupIds: first?.groupIds ?? [] }, ...others];
+): PagedAudience {
+  return {
+    store: context.store,
+    notificationId: notificationId!,
+    lists,
+    filter: appFilterOf(context, app),
+    signal,
+  };
 }
 
 /** The stored cursor, as long as the groups are those that it was made for; else the start, once more. */

@@ -43,6 +43,8 @@ export interface DatabaseOptions {
   readonly connections?: number;
   /** A statement without an answer for so long ends, and its connection with it. Default 30 s. */
   readonly answerWithinMs?: number;
+  /** Every transaction is READ ONLY: the server refuses whatever would change something. */
+  readonly readOnly?: boolean;
 }
 
 /** Lock wait timeout, deadlock, "record has changed since last read" (MariaDB's snapshot isolation). */
@@ -75,8 +77,9 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     idleTimeout: 4_000,
   });
   const open = new Set<RawConnection>();
-  prepareConnections(plain, open, COMMON_SETTINGS);
-  prepareConnections(transactions, open, `${COMMON_SETTINGS}, ${STOPPED_PROCESS_SETTINGS}`);
+  const access = options.readOnly === true ? ['SET SESSION TRANSACTION READ ONLY'] : [];
+  prepareConnections(plain, open, [...access, COMMON_SETTINGS]);
+  prepareConnections(transactions, open, [...access, `${COMMON_SETTINGS}, ${STOPPED_PROCESS_SETTINGS}`]);
   const run: RunOn = async (connection, statement) => {
     const timeout = options.answerWithinMs ?? ANSWER_WITHIN_MS;
     return (await connection.query({ ...statement, timeout }))[0];
@@ -97,13 +100,13 @@ const COMMON_SETTINGS = "SET SESSION time_zone = '+00:00', innodb_lock_wait_time
 /** Also in the middle of a statement that is half sent, or of rows that are half read. */
 const STOPPED_PROCESS_SETTINGS = 'wait_timeout = 8, net_read_timeout = 8, net_write_timeout = 8';
 
-function prepareConnections(pool: Pool, open: Set<RawConnection>, settings: string): void {
+function prepareConnections(pool: Pool, open: Set<RawConnection>, settings: readonly string[]): void {
   // Queued on the connection before whatever asked for it; a failure shows in that statement's own.
   pool.pool.on('connection', (connection) => {
     open.add(connection);
     connection.on('end', () => open.delete(connection));
     connection.on('error', () => open.delete(connection));
-    for (const statement of ['SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', settings])
+    for (const statement of ['SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', ...settings])
       connection.query(statement, () => {});
   });
 }

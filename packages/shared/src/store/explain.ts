@@ -187,7 +187,12 @@ async function explainRow(
   };
 }
 
-function explainRequest(request: PushRequest, deadline: number, ownCollapseId: string): RequestExplanation {
+/** @param deadline milliseconds since 1970: the expiration of a request that has none of its own */
+export function explainRequest(
+  request: PushRequest,
+  deadline: number,
+  ownCollapseId: string,
+): RequestExplanation {
   return {
     headers: {
       'apns-topic': request.topic,

@@ -24,9 +24,14 @@ export interface OpenStore extends Store {
  * own tables: `readFleet` does.
  *
  * @param connections of the pool for single statements, and as many for transactions
+ * @param options readOnly: the server refuses every change, whatever the account may do
  * @throws ConfigurationError for the files that the settings name, BackendSchemaError, MySQL's errors
  */
-export async function openStore(config: StoreConfig, connections?: number): Promise<OpenStore> {
+export async function openStore(
+  config: StoreConfig,
+  connections?: number,
+  { readOnly = false } = {},
+): Promise<OpenStore> {
   const faults: string[] = [];
   const mapping = readMapping(config.PUSHFLEET_SCHEMA_FILE, faults);
   const ca = readFile('PUSHFLEET_MYSQL_CA_FILE', config.PUSHFLEET_MYSQL_CA_FILE, faults);
@@ -36,6 +41,7 @@ export async function openStore(config: StoreConfig, connections?: number): Prom
     password: config.PUSHFLEET_MYSQL_PASSWORD,
     ca,
     connections,
+    readOnly,
   });
   try {
     const backend = await readBackendSchema(database, mapping);

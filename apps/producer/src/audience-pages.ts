@@ -1,0 +1,88 @@
+import { normalizeDeviceToken } from '@pushfleet/shared/domain/device-token';
+import { DeviceTokenSet, EXACT_CAPACITY, RepeatFinder } from '@pushfleet/shared/domain/device-token-set';
+import {
+  type AppFilter,
+  type AudienceBranches,
+  type AudienceLists,
+  type AudienceMember,
+  readAudiencePage,
+} from '@pushfleet/shared/store/audience';
+import type { Store } from '@pushfleet/shared/store/store';
+import { malformedKey } from './audience-plan.ts';
+
+const PAGE_SIZE = 2_500;
+/** Groups in one statement; more are scanned one lot after another, with the same set. */
+const GROUPS_PER_PASS = 20;
+
+/** An audience that is read page by page, in a fixed amount of memory. */
+export interface PagedAudience {
+  readonly store: Store;
+  readonly notificationId: string;
+  readonly lists: AudienceLists;
+  readonly filter: AppFilter;
+  readonly signal: AbortSignal;
+}
+
+export interface Cursor {
+  readonly pass: number;
+  readonly after: string | null;
+}
+
+/** Reads it from `start` to its end, or until the signal; `next` is where it would go on. */
+export async function forEachPage(
+  { store, notificationId, lists, filter, signal }: PagedAudience,
+  start: Cursor,
+  visit: (members: readonly AudienceMember[], next: Cursor) => Promise<void>,
+): Promise<void> {
+  const passes = passesOf(notificationId, lists);
+  for (let pass = start.pass; pass < passes.length; pass++) {
+    let after = pass === start.pass ? start.after : null;
+    do {
+      if (signal.aborted) return;
+      const page = await readAudiencePage(store, passes[pass]!, after, PAGE_SIZE, filter);
+      after = page.next;
+      await visit(page.members, after === null ? { pass: pass + 1, after: null } : { pass, after });
+    } while (after !== null);
+  }
+}
+
+/** Which device tokens the audience holds already, in a fixed amount of memory. */
+export interface TakenDeviceTokens {
+  /** @returns false when it is in the audience already */
+  readonly take: (deviceToken: string) => boolean;
+  /** False: it knows only those that may come twice in one scan, and a second scan must look at ids too. */
+  readonly knowsAll: boolean;
+}
+
+/** @param memberships counted before the scan: decides how repeats are found */
+export async function findRepeats(audience: PagedAudience, memberships: number): Promise<TakenDeviceTokens> {
+  if (memberships <= EXACT_CAPACITY) {
+    const all = new DeviceTokenSet(slotsFor(memberships));
+    return { take: (deviceToken) => all.add(deviceToken), knowsAll: true };
+  }
+  // Too many for an exact set: a first scan finds the few that may stand there twice, only they are kept.
+  const repeated = new DeviceTokenSet(2 ** 17);
+  const finder = new RepeatFinder();
+  await forEachPage(audience, { pass: 0, after: null }, async (members) => {
+    for (const { tokenId, deviceToken: stored, active, ofApp } of members) {
+      if (!active || !ofApp) continue;
+      const key = normalizeDeviceToken(stored) ?? malformedKey(tokenId);
+      if (finder.seenBefore(key)) repeated.add(key);
+    }
+  });
+  return { take: (deviceToken) => repeated.take(deviceToken), knowsAll: false };
+}
+
+/** Room for so many in a set that is filled to seven tenths; an audience that grows makes the set grow. */
+function slotsFor(memberships: number): number {
+  return 2 ** Math.max(10, Math.ceil(Math.log2(memberships / 0.7 + 1)));
+}
+
+function passesOf(notificationId: string, { groupIds, directMembers }: AudienceLists): AudienceBranches[] {
+  const passes: AudienceBranches[] = [];
+  for (let at = 0; at < groupIds.length; at += GROUPS_PER_PASS)
+    passes.push({ directOf: null, groupIds: groupIds.slice(at, at + GROUPS_PER_PASS) });
+  if (directMembers === 0) return passes;
+  const [first, ...others] = passes;
+  return [{ directOf: notificationId, groupIds: first?.groupIds ?? [] }, ...others];
+}
