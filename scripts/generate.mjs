@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { commandsText } from './cli-document.mjs';
 import { answersTable, settingsTable, withBlock } from './doc-tables.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -25,6 +26,7 @@ const FILES = [
   },
   documentWith('docs/lifecycle.md', answersTable),
   documentWith('docs/configuration.md', settingsTable),
+  documentWith('docs/cli.md', commandsText),
 ];
 
 /** A document of which one part is generated. */

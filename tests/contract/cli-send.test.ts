@@ -132,7 +132,7 @@ test('cancel stops one that waits', async () => {
 test.each<[string, string[], number, RegExp]>([
   ['a malformed device token', ['--device-token', 'abc', '--alert', 'x'], 2, /--device-token: /],
   ['nothing to send', ['--device-token', deviceToken(5)], 2, /--alert TEXT/],
-  ['no device token', ['--alert', 'x'], 2, /required option '--device-token/],
+  ['no device token', ['--alert', 'x'], 2, /say to which device: --device-token/],
   [
     'an unknown app',
     ['--device-token', deviceToken(5), '--alert', 'x', '--app', 'shop'],

@@ -19,9 +19,8 @@ export function addDevices(program: Command): void {
   const devices = program
     .command('devices')
     .summary('device tokens that were switched off, and undo')
-    .description(
-      'Shows and restores the device tokens that were switched off because APNs called them dead.',
-    );
+    .description('Shows and restores the device tokens that were switched off because APNs called them dead.')
+    .addHelpText('after', '\nExamples:\n  pushfleet devices list\n  pushfleet devices restore 17');
   devices
     .command('list')
     .summary('those that are switched off now, newest first')

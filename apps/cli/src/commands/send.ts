@@ -15,7 +15,7 @@ const DEFAULT_WAIT_MS = 30_000;
 const LOOK_EVERY_MS = 100;
 
 interface SendFlags {
-  readonly deviceToken: string;
+  readonly deviceToken?: string;
   readonly alert?: string;
   readonly app?: string;
   readonly title?: string;
@@ -37,7 +37,7 @@ export function addSend(program: Command): void {
     .description(
       'Sends one push through producer, Redis and worker, waits for what APNs answers and prints it: 0 accepted, 1 anything else. No table of the backend is read or changed, and the device token is never switched off.',
     )
-    .requiredOption('--device-token <device-token>', 'in any spelling; - reads it from stdin')
+    .option('--device-token <device-token>', 'in any spelling; - reads it from stdin')
     .option('--alert <text>', 'the text that the device shows')
     .option('--app <app>', 'may be left out where there is one app')
     .option('--title <text>', 'above the text')
@@ -55,6 +55,9 @@ export function addSend(program: Command): void {
     )
     .action(async (flags: SendFlags) => {
       const { deviceToken: given } = flags;
+      // Not an option that is required: then a misspelt one would be told to be missing, without the right spelling.
+      if (given === undefined)
+        throw new CommandFailure('say to which device: --device-token T, or - for stdin', 2);
       const value = given === '-' ? await givenOne('-', 'device token') : given;
       const deviceToken = normalizeDeviceToken(value);
       if (deviceToken === null) throw new CommandFailure(`--device-token: ${whyMalformed(value)}`, 2);

@@ -12,44 +12,6 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(directory, { recursive: true }));
 
-/** What a command prints; none of these needs a server. */
-async function run(args: readonly string[]): Promise<{ exitCode: number | null; stdout: string }> {
-  const child = spawn(process.execPath, [BINARY, ...args], {
-    cwd: directory,
-    env: { PATH: process.env.PATH },
-  });
-  let stdout = '';
-  child.stdout.on('data', (chunk: Buffer) => {
-    stdout += chunk.toString();
-  });
-  return new Promise((resolve) => child.on('close', (exitCode) => resolve({ exitCode, stdout })));
-}
-
-test('every command has help with an example', async () => {
-  const { stdout, exitCode } = await run(['--help']);
-  expect(exitCode).toBe(0);
-  const commands = [...stdout.matchAll(/^ {2}([a-z]+) /gm)]
-    .map(([, name]) => name!)
-    .filter((name) => name !== 'help');
-  expect(commands).toEqual(
-    expect.arrayContaining([
-      'up',
-      'migrate',
-      'producer',
-      'worker',
-      'board',
-      'simulator',
-      'status',
-      'explain',
-      'cancel',
-    ]),
-  );
-  for (const command of commands.filter((name) => name !== 'devices')) {
-    const help = await run([command, '--help']);
-    expect(help).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/Examples?:\n {2}\S/) });
-  }
-}, 30_000);
-
 test('simulator says where it listens, writes its certificate, and stops on SIGTERM', async () => {
   const caFile = join(directory, 'ca.pem');
   const child = spawn(process.execPath, [BINARY, 'simulator', '--ca-file', caFile, '--record', 'counts'], {
