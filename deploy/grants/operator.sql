@@ -1,4 +1,4 @@
--- The commands for operators: status, explain, cancel, pause, resume, rate, devices.
+-- The commands for operators: status, explain, device, send, cancel, replay, pause, resume, rate, devices, shadow.
 CREATE USER IF NOT EXISTS 'pushfleet_operator'@'${HOST}' IDENTIFIED BY '${PASSWORD}';
 
 GRANT SELECT ON `${BACKEND}`.`notification` TO 'pushfleet_operator'@'${HOST}';

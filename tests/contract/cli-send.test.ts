@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { sendPush } from '@pushfleet/app-producer/send-push';
+import { requestCommand } from '@pushfleet/shared/store/commands';
 import { removeDispatchPart } from '@pushfleet/shared/store/retention';
 import { Redis } from 'ioredis';
 import { insertTokens } from '../harness/backend-rows.ts';
@@ -114,6 +116,32 @@ test('what waits has 1 and says why; it survives a Redis that lost everything an
   expect(await fleet.status(name)).toMatchObject({ accepted: 1 });
   expect(fleet.simulator.accepted().filter((one) => one.deviceToken === deviceToken(3))).toHaveLength(1);
 }, 90_000);
+
+test('a wish that is carried out twice, because its first producer died on the way, makes one push', async () => {
+  const context = await openProducerContext(fleet);
+  try {
+    const command = {
+      verb: 'send',
+      app: 'default',
+      deviceToken: deviceToken(8),
+      alert: 'once',
+      options: {},
+    } as const;
+    const commandId = await requestCommand(context.store, command, 'test');
+    await fleet.database.query('UPDATE pushfleet_command SET executed_at = UTC_TIMESTAMP(3) WHERE id = ?', [
+      commandId,
+    ]);
+    const made = await Promise.all([1, 2, 3].map(() => sendPush(context, commandId, command)));
+    expect(new Set(made.map(({ result }) => result)).size).toBe(1);
+    await untilTrue(
+      () => fleet.status(made[0]!.result),
+      ({ state }) => state === 'done',
+    );
+    expect(fleet.simulator.accepted().filter((one) => one.deviceToken === deviceToken(8))).toHaveLength(1);
+  } finally {
+    await context.close();
+  }
+}, 60_000);
 
 test('cancel stops one that waits', async () => {
   await fleet.pause();

@@ -107,6 +107,9 @@ test('a whole broadcast, retirement, pause, rate, cancel and status run with the
     ['devices', 'restore', '7'],
     ['devices', 'list'],
     ['explain', String(id), '--device-token', deviceToken(7)],
+    ['device', deviceToken(7)],
+    ['shadow', '--sent-too'],
+    ['send', '--device-token', deviceToken(57), '--alert', 'by hand'],
   ]) {
     const { exitCode, stderr } = await fleet.run(args, as.operator);
     expect([args[0], exitCode, stderr]).toEqual([args[0], 0, '']);
