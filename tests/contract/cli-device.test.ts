@@ -66,6 +66,8 @@ test('device shows what became of it in each notification, newest first, and the
   });
   const accepted = await cli.json(['device', '1', '--json']);
   expect(accepted.notifications).toMatchObject([{ outcome: 'accepted', status: 200, attempts: null }]);
+  // By the id of a row: its device token in all its rows.
+  expect((await cli.json(['device', '9', '--json'])).rows).toEqual(device.rows);
   const waiting = await cli.json(['device', deviceTokenOf(5), '--json']);
   expect(waiting.notifications).toMatchObject([
     { outcome: 'waiting', reason: 'TooManyRequests', attempts: 1 },
@@ -88,6 +90,10 @@ test('only what was claimed since then is shown; who is unknown is a failure tha
   expect((await cli.json(['device', '1', '--since', '2d', '--json'])).notifications).toHaveLength(1);
   const unknown = await cli.run(['device', 'ab'.repeat(32)]);
   expect(unknown).toMatchObject({ exitCode: 1, stdout: '', stderr: expect.stringContaining('environment?') });
+  expect(await cli.run(['device', '77'])).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining('no row 77'),
+  });
   expect(await cli.run(['device', 'abc'])).toMatchObject({ exitCode: 2, stdout: '' });
   expect(await cli.run(['device', '1', '--since', 'yesterday'])).toMatchObject({ exitCode: 2 });
 }, 30_000);

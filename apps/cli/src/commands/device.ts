@@ -1,6 +1,10 @@
-import { normalizeDeviceToken } from '@pushfleet/shared/domain/device-token';
+import { normalizeDeviceToken, whyMalformed } from '@pushfleet/shared/domain/device-token';
 import { type DeviceNotification, readDeviceHistory } from '@pushfleet/shared/store/device-history';
-import { type DeviceRow, findDeviceRow, findDeviceRows } from '@pushfleet/shared/store/device-outcome';
+import {
+  type DeviceRow,
+  findDeviceRows,
+  readStoredDeviceToken,
+} from '@pushfleet/shared/store/device-outcome';
 import { type DeviceRetirement, readDeviceRetirements } from '@pushfleet/shared/store/device-retirements';
 import { givenId } from '@pushfleet/shared/store/given-id';
 import type { Command } from 'commander';
@@ -47,8 +51,8 @@ export function addDevice(program: Command): void {
 
 async function readDevice(tool: Tool, value: string, sinceMs: number): Promise<DeviceDocument> {
   const { store } = tool;
-  const deviceToken = normalizeDeviceToken(value);
-  const rows = deviceToken === null ? await rowsById(tool, value) : await findDeviceRows(store, deviceToken);
+  const deviceToken = await givenDeviceToken(tool, value);
+  const rows = await findDeviceRows(store, deviceToken);
   const retirements = await readDeviceRetirements(store, rows);
   const notifications = await readDeviceHistory(store, deviceToken, rows, Date.now() - sinceMs);
   if (rows.length === 0 && notifications.length === 0)
@@ -62,15 +66,25 @@ async function readDevice(tool: Tool, value: string, sinceMs: number): Promise<D
   };
 }
 
-/** A device token is longer than any id; what is neither is wrong use. */
-async function rowsById({ store }: Tool, value: string): Promise<DeviceRow[]> {
+/** A device token is longer than any id; an id stands for the device token of its row. */
+async function givenDeviceToken({ store }: Tool, value: string): Promise<string> {
+  const deviceToken = normalizeDeviceToken(value);
+  if (deviceToken !== null) return deviceToken;
   const id = givenId(store.backend.tokenId, value);
   if (id === null)
     throw new CommandFailure(
       'this is neither a device token (64 hex digits or more) nor the id of its row',
       2,
     );
-  return findDeviceRow(store, id);
+  const stored = await readStoredDeviceToken(store, id);
+  if (stored === undefined)
+    throw new CommandFailure(`there is no row ${id} in the backend's table of device tokens`);
+  const ofRow = normalizeDeviceToken(stored);
+  if (ofRow === null)
+    throw new CommandFailure(
+      `row ${id} holds no device token that could be sent to: ${whyMalformed(stored)}`,
+    );
+  return ofRow;
 }
 
 function deviceView({ active, rows, notifications }: DeviceDocument): string {

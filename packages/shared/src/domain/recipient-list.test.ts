@@ -4,6 +4,7 @@ import {
   decodeRecipients,
   encodeRecipients,
   idRange,
+  indexOfRecipient,
   MalformedRecipientListError,
   sortableId,
 } from './recipient-list.ts';
@@ -47,6 +48,22 @@ test('the bytes of an id sort like the id', () => {
       expect(Math.sign(order)).toBe(a < b ? -1 : a > b ? 1 : 0);
     }),
   );
+});
+
+test('an id is found in a packed list where it stands in the unpacked one, of whatever size and order', () => {
+  const small = fc.integer({ min: 0, max: 300 }).map(BigInt);
+  fc.assert(
+    fc.property(
+      fc.array(fc.oneof(small, anyInteger), { maxLength: 30 }),
+      fc.oneof(small, anyInteger),
+      (list, other) => {
+        const ids = list.map(String);
+        const packed = encodeRecipients('integer', ids);
+        for (const id of [...ids, String(other)]) expect(indexOfRecipient(packed, id)).toBe(ids.indexOf(id));
+      },
+    ),
+  );
+  expect(indexOfRecipient(encodeRecipients('text', ['a', 'b']), 'b')).toBe(1);
 });
 
 test('the range of a batch that is not in order spans all of it', () => {

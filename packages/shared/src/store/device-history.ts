@@ -25,13 +25,13 @@ const BATCHES_AT_ONCE = 1_000;
 /**
  * Every dispatch claimed since then whose audience had this device, newest first.
  *
- * @param deviceToken normalised; null where only rows are known
+ * @param deviceToken normalised
  * @param rows of the backend with this device token: one of them is the recipient
  * @param since milliseconds since 1970
  */
 export async function readDeviceHistory(
   store: Store,
-  deviceToken: string | null,
+  deviceToken: string,
   rows: readonly DeviceRow[],
   since: number,
 ): Promise<DeviceNotification[]> {
@@ -70,17 +70,12 @@ interface RecipientKey {
   readonly key: Buffer;
 }
 
-function recipientKeys(
-  { backend }: Store,
-  deviceToken: string | null,
-  rows: readonly DeviceRow[],
-): RecipientKey[] {
+function recipientKeys({ backend }: Store, deviceToken: string, rows: readonly DeviceRow[]): RecipientKey[] {
   const { kind } = backend.tokenId;
   const keys = rows.map(({ tokenId }) => ({
     id: tokenId,
     key: sortableId(kind, tokenId),
   }));
-  if (deviceToken === null) return keys;
   const id = pushRecipientId(deviceToken);
   return [...keys, { id, key: sortableId('text', id) }];
 }

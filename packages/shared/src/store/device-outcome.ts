@@ -57,21 +57,17 @@ export async function findDeviceRows(
     }));
 }
 
-/** The row with this id, in the form of `findDeviceRows`; none where it is gone. */
-export async function findDeviceRow({ database, backend }: Store, tokenId: string): Promise<DeviceRow[]> {
+/** The device token of the row with this id as it is stored, cut to 1,000 characters; undefined where the row is gone. */
+export async function readStoredDeviceToken(
+  { database, backend }: Store,
+  tokenId: string,
+): Promise<string | null | undefined> {
   const c = columnNames(backend.mapping);
   const rows = await database.arrays(
-    `SELECT ${c.tokenString}, ${c.active} = ? FROM ${c.token} WHERE ${c.tokenId} = ?`,
-    [backend.mapping.token.activeValue, idValue(backend.tokenId, tokenId)],
+    `SELECT LEFT(${c.tokenString}, 1000) FROM ${c.token} WHERE ${c.tokenId} = ?`,
+    [idValue(backend.tokenId, tokenId)],
   );
-  return rows.map(([stored, active]) => {
-    const text = asText(stored);
-    return {
-      tokenId,
-      active: Number(active) === 1,
-      plain: text !== null && normalizeDeviceToken(text) === text,
-    };
-  });
+  return rows[0] === undefined ? undefined : asText(rows[0][0]);
 }
 
 /** The spellings in which backends store a device token: hex, upper case, and what iOS printed in old days. */
