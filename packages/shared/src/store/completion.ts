@@ -1,8 +1,9 @@
 import { quoteName } from '../domain/schema-mapping.ts';
 import { idText, idValue } from './backend-schema.ts';
 import { columnNames } from './column-names.ts';
-import type { SqlValue, Statements } from './database.ts';
+import type { Statements } from './database.ts';
 import type { Store } from './store.ts';
+import { updateLockedRows } from './update-locked-rows.ts';
 
 /** A dispatch of which every batch is settled. */
 interface FinishedDispatch {
@@ -52,7 +53,7 @@ export async function completeDispatches(
   sentAt: string,
 ): Promise<number[]> {
   if (finished.length === 0) return [];
-  const { database, tables, backend } = store;
+  const { database, tables } = store;
   return database.transaction(async (on) => {
     const held = await on.arrays(
       `SELECT id FROM ${tables.dispatch} WHERE id IN (?) AND state IN ('sending', 'held') ORDER BY id FOR UPDATE`,
@@ -64,23 +65,17 @@ export async function completeDispatches(
       ({ dispatchId }) => mine.includes(dispatchId) && !reopened.has(dispatchId),
     );
     const free = await lockNotifications(store, on, candidates);
+    const stateOf = ({ notificationId }: FinishedDispatch) =>
+      notificationId === null ? 'gone' : free.get(notificationId);
+    const set = await setSent(
+      store,
+      on,
+      candidates.filter((one) => stateOf(one) === 'free').map(({ notificationId }) => notificationId!),
+      sentAt,
+    );
     const ended = candidates.filter(
-      ({ notificationId }) => notificationId === null || free.get(notificationId) !== 'locked',
+      (one) => stateOf(one) === 'gone' || (one.notificationId !== null && set.has(one.notificationId)),
     );
-    const toSet = ended.filter(
-      ({ notificationId }) => notificationId !== null && free.get(notificationId) === 'free',
-    );
-    if (toSet.length > 0) {
-      const c = columnNames(backend.mapping);
-      const { sentValue, sentAt: sentAtColumn } = backend.mapping.notification;
-      const values: SqlValue[] = [sentValue];
-      if (sentAtColumn !== null) values.push(sentAt);
-      await on.change(
-        `UPDATE ${c.notification} SET ${c.sent} = ?${sentAtColumn === null ? '' : `, ${quoteName(sentAtColumn)} = ?`}
-          WHERE ${c.notificationId} IN (?)`,
-        [...values, toSet.map(({ notificationId }) => idValue(backend.notificationId, notificationId!))],
-      );
-    }
     for (const state of ['done', 'expired'] as const) {
       const ids = ended
         .filter(({ expired }) => expired === (state === 'expired'))
@@ -93,6 +88,28 @@ export async function completeDispatches(
     }
     return ended.map(({ dispatchId }) => dispatchId);
   });
+}
+
+/** @returns the notifications of which it is set now */
+async function setSent(
+  { backend }: Store,
+  on: Statements,
+  ids: readonly string[],
+  sentAt: string,
+): Promise<Set<string>> {
+  const c = columnNames(backend.mapping);
+  const { sentValue, sentAt: sentAtColumn } = backend.mapping.notification;
+  const withTime = sentAtColumn !== null;
+  const updated = await updateLockedRows(
+    on,
+    {
+      update: `UPDATE ${c.notification} SET ${c.sent} = ?${withTime ? `, ${quoteName(sentAtColumn)} = ?` : ''}`,
+      values: withTime ? [sentValue, sentAt] : [sentValue],
+      key: c.notificationId,
+    },
+    ids.map((id) => idValue(backend.notificationId, id)),
+  );
+  return new Set(updated.map(idText));
 }
 
 /** Ended by another producer, and opened by a replay, since they were listed. Seen only under their locks. */

@@ -2,7 +2,9 @@ import { BRAKE_REASONS } from '../domain/brake.ts';
 import { quoteName } from '../domain/schema-mapping.ts';
 import { idText, idValue } from './backend-schema.ts';
 import { columnNames } from './column-names.ts';
+import type { SqlValue, Statements } from './database.ts';
 import type { Store } from './store.ts';
+import { updateLockedRows } from './update-locked-rows.ts';
 
 /** A device token that APNs called dead, and what the backend's row says now. */
 export interface PendingRetirement {
@@ -107,22 +109,26 @@ export async function applyRetirements(
         ? null
         : await on.arrays(`SELECT ${c.tokenId} FROM ${c.token} WHERE ${c.tokenId} IN (?)`, [ids]);
     const exists = existing === null ? null : new Set(existing.map(([id]) => idText(id)));
+    const decided = pending.flatMap((retirement) => {
+      const row = rows.get(retirement.tokenId);
+      if (row !== undefined) return [{ retirement, decision: decide(retirement, row) }];
+      const isGone = exists !== null && !exists.has(retirement.tokenId);
+      const decision: RetirementDecision = { state: 'kept', note: 'the row is gone' };
+      return isGone ? [{ retirement, decision }] : [];
+    });
+    const toSwitchOff = decided.filter(({ decision }) => decision.state === 'applied');
+    const switchedOff = await setActive(
+      store,
+      on,
+      [...new Set(toSwitchOff.map(({ retirement }) => retirement.tokenId))],
+      token.inactiveValue,
+    );
     const applied: PendingRetirement[] = [];
     let kept = 0;
-    for (const retirement of pending) {
-      const row = rows.get(retirement.tokenId);
-      const isGone = row === undefined && exists !== null && !exists.has(retirement.tokenId);
-      if (row === undefined && !isGone) continue;
-      const decision: RetirementDecision =
-        row === undefined ? { state: 'kept', note: 'the row is gone' } : decide(retirement, row);
-      if (decision.state === 'applied') {
-        await on.change(`UPDATE ${c.token} SET ${c.active} = ? WHERE ${c.tokenId} = ? AND ${c.active} = ?`, [
-          token.inactiveValue,
-          idValue(backend.tokenId, retirement.tokenId),
-          token.activeValue,
-        ]);
-        applied.push(retirement);
-      } else kept++;
+    for (const { retirement, decision } of decided) {
+      if (decision.state === 'kept') kept++;
+      else if (switchedOff.has(retirement.tokenId)) applied.push(retirement);
+      else continue;
       await on.change(
         `UPDATE ${tables.retirement} SET state = ?, note = ?, applied_at = ${decision.state === 'applied' ? 'UTC_TIMESTAMP(3)' : 'NULL'}
           WHERE id = ? AND state = 'pending'`,
@@ -131,6 +137,22 @@ export async function applyRetirements(
     }
     return { applied, kept };
   });
+}
+
+/** @returns the tokens, of rows that we hold, whose `active` has that value now */
+async function setActive(
+  { backend }: Store,
+  on: Statements,
+  tokenIds: readonly string[],
+  value: SqlValue,
+): Promise<Set<string>> {
+  const c = columnNames(backend.mapping);
+  const updated = await updateLockedRows(
+    on,
+    { update: `UPDATE ${c.token} SET ${c.active} = ?`, values: [value], key: c.tokenId },
+    tokenIds.map((id) => idValue(backend.tokenId, id)),
+  );
+  return new Set(updated.map(idText));
 }
 
 /** Which of these dispatches have twins and device tokens that APNs called dead: few of many have both. */
@@ -239,16 +261,13 @@ export async function restoreDevices(store: Store, tokenIds: readonly string[]):
         [ids.map((id) => idValue(backend.tokenId, id))],
       );
       const free = locked.map(([id]) => idText(id));
-      if (free.length === 0) return [];
-      await on.change(`UPDATE ${c.token} SET ${c.active} = ? WHERE ${c.tokenId} IN (?)`, [
-        token.activeValue,
-        free.map((id) => idValue(backend.tokenId, id)),
-      ]);
+      const switchedOn = [...(await setActive(store, on, free, token.activeValue))];
+      if (switchedOn.length === 0) return [];
       await on.change(
         `UPDATE ${tables.retirement} SET state = 'restored', restored_at = UTC_TIMESTAMP(3) WHERE state = 'applied' AND token_id IN (?)`,
-        [free],
+        [switchedOn],
       );
-      return free;
+      return switchedOn;
     });
     restored.push(...done);
   }
