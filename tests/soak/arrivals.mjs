@@ -18,20 +18,27 @@ const MEDIUM = { every: 5, size: 1_000, groups: [4, 5, 6, 7, 8] };
 /** Audiences of single device tokens, in each second. */
 const SMALL = [1, 1, 1, 1, 1, 1, 1, 2, 3, 20, 120];
 
+const FIRST_UNSTEADY = 0x08;
+/** Bytes that a device token may begin with, from there on: all of them have their turn. */
+const UNSTEADY = 0x100 - FIRST_UNSTEADY;
+
 /**
- * How the simulator answers, by the beginning of the device token. It forgets whom it refused whenever it is told
- * this again, so that retries never end.
+ * How the simulator answers, by the beginning of the device token. What is only for a time comes over other device
+ * tokens with each turn: retries never end, and nobody is put off for ever.
  */
-export const APNS_SCRIPT = `
+export function apnsScript(turn) {
+  const prefix = (nth) => (FIRST_UNSTEADY + ((turn * 5 + nth) % UNSTEADY)).toString(16).padStart(2, '0');
+  return `
 device 00* answer 410 Unregistered timestamp -60s
 device 01* answer 400 BadDeviceToken
-device 02* answer 429 TooManyRequests retry-after 1 times 1
-device 03* answer 503 ServiceUnavailable times 2
-device 04* answer 500 InternalServerError times 1
-device 05* reset times 1
-device 06* refuse times 1
-device 07* delay 300ms
+device 02* delay 300ms
+device ${prefix(0)}* answer 429 TooManyRequests retry-after 1 times 1
+device ${prefix(1)}* answer 503 ServiceUnavailable times 2
+device ${prefix(2)}* answer 500 InternalServerError times 1
+device ${prefix(3)}* reset times 1
+device ${prefix(4)}* refuse times 1
 `;
+}
 
 /** Whose row may be switched off when a notification is planned. */
 export function mayBeRetired(deviceToken) {

@@ -33,6 +33,10 @@ export class EndedJudge {
     return this.#open.size;
   }
 
+  get openIds() {
+    return [...this.#open.keys()];
+  }
+
   inserted(notifications) {
     for (const one of notifications) this.#open.set(one.id, one);
   }

@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Installation } from '../chaos/installation.mjs';
-import { APNS_SCRIPT, arrivals, DEVICES, isGoAway, planGroups, RATE_PER_SECOND } from './arrivals.mjs';
+import { apnsScript, arrivals, DEVICES, isGoAway, planGroups, RATE_PER_SECOND } from './arrivals.mjs';
 import { EndedJudge } from './judge-ended.mjs';
 import { sample } from './samples.mjs';
 import { compareFifths, printTable } from './steady.mjs';
 
 const SAMPLE_EVERY_S = 10;
-/** The simulator forgets its steps, so that the same device tokens are refused again. */
 const SCRIPT_EVERY_S = 15;
 /** Device tokens that were switched off are registered again, as an app does when it starts. */
 const REGISTER_EVERY_S = 30;
@@ -41,6 +40,7 @@ export async function runSoak(options, say) {
     const judge = new EndedJudge(installation);
     const samples = await work(installation, processes, judge, options, say);
     const ended = await settle(judge);
+    if (!ended) say(`open: ${judge.openIds.join(', ')}`);
     const exits = await installation.stopFleet();
     judge.finish();
     good = report({ installation, judge, samples, ended, exits, seconds }, say);
@@ -74,7 +74,7 @@ async function work(installation, processes, judge, { seed, seconds }, say) {
   const startedAt = Date.now();
   for (let second = 0; second < seconds; second++) {
     await sleep(Math.max(0, startedAt + second * 1_000 - Date.now()));
-    if (second % SCRIPT_EVERY_S === 0) installation.simulator.script(APNS_SCRIPT);
+    if (second % SCRIPT_EVERY_S === 0) installation.simulator.script(apnsScript(second / SCRIPT_EVERY_S));
     if (isGoAway(second)) installation.simulator.goAway();
     if (second % REGISTER_EVERY_S === 0)
       await installation.rows('UPDATE token SET active = 1 WHERE active = 0');
