@@ -1,4 +1,5 @@
 import {
+  APNS_UNAVAILABLE,
   type BreakersSeen,
   breakerName,
   clearBreakers,
@@ -40,7 +41,9 @@ export class BreakerKeeper {
   async #follow({ app, breakers, stored }: AppBreakers, { open }: BreakersSeen): Promise<void> {
     const before = byName(breakers);
     // Closed and opened again between two looks is another one: it has another beginning.
-    const isNew = (name: string) => before.get(name)?.since !== open.get(name)?.since;
+    const isNew = (name: string) =>
+      before.get(name)?.since !== open.get(name)?.since ||
+      (before.get(name)?.reason === APNS_UNAVAILABLE) !== (open.get(name)?.reason === APNS_UNAVAILABLE);
     const now = [...open].map(([name, { reason, since }]) => ({
       name,
       breaker: { ...partsOfBreaker(name), reason, since },
@@ -53,7 +56,7 @@ export class BreakerKeeper {
     // Of several producers one tells.
     if (!(await saveBreakers(this.#context.store, app, list, stored))) return;
     for (const { name, breaker } of now) if (isNew(name)) this.#tellStopped(app, breaker);
-    for (const [, { credential, topic }] of closed)
+    for (const [, { credential, topic, reason }] of closed)
       this.#context.log.info(
         {
           event: topic === null ? 'app.resumed' : 'topic.resumed',
@@ -61,13 +64,20 @@ export class BreakerKeeper {
           credential,
           topic: topic ?? undefined,
         },
-        'APNs accepts the credential again, or an operator resumed it',
+        reason === APNS_UNAVAILABLE
+          ? 'APNs serves pushes again, or an operator resumed it'
+          : 'APNs accepts the credential again, or an operator resumed it',
       );
   }
 
   #tellStopped(app: string, { credential, topic, reason, since }: KnownBreaker): void {
     const facts = { app, credential, reason, since: new Date(since).toISOString() };
-    if (topic === null)
+    if (reason === APNS_UNAVAILABLE)
+      this.#context.log.warn(
+        { event: 'app.stopped', ...facts },
+        `APNs answers most pushes of ${app} with 5xx: its workers send nothing but a probe now and then, and go on by themselves`,
+      );
+    else if (topic === null)
       this.#context.log.error(
         { event: 'app.stopped', ...facts },
         `APNs refuses the credential of ${app}: its workers send nothing but a probe now and then`,

@@ -52,6 +52,42 @@ test('one refusal stops everything and is told to the fleet once; the probe is s
   expect(tellAll()).toEqual({ kind: 'probe', answer: 'passed', reason: '' });
 });
 
+test('an outage of APNs stops everything under a name of its own; 5xx probes are refusals of it, and nobody fails', () => {
+  const hear = (times: number) => {
+    for (let i = 0; i < times; i++) {
+      jest.advanceTimersByTime(1_000);
+      breaker.answered(true);
+    }
+  };
+  hear(5);
+  expect([breaker.state, breaker.sparesAttempts]).toEqual(['closed', false]);
+  hear(1);
+  expect([breaker.state, breaker.reason, breaker.sparesAttempts]).toEqual(['open', 'ApnsUnavailable', true]);
+  expect(tellAll()).toEqual({ kind: 'refused', reason: 'ApnsUnavailable' });
+  breaker.probeGranted(performance.now());
+  breaker.probeAnswered('unavailable', 'ServiceUnavailable');
+  expect(tellAll()).toEqual({ kind: 'probe', answer: 'refused', reason: 'ApnsUnavailable' });
+  breaker.probeGranted(performance.now());
+  breaker.probeAnswered('passed', '');
+  expect([breaker.state, breaker.sparesAttempts]).toEqual(['closed', true]);
+  jest.advanceTimersByTime(60_001);
+  expect(breaker.sparesAttempts).toBe(false);
+});
+
+test('a probe with 5xx says nothing about a refused credential, and a refused credential ends the name of an outage', () => {
+  breaker.follow({ reason: 'InvalidProviderToken', since: 5, probeInMs: 0 });
+  breaker.probeGranted(performance.now());
+  breaker.probeAnswered('unavailable', 'ServiceUnavailable');
+  expect(tellAll()).toEqual({ kind: 'probe', answer: 'unclear', reason: 'InvalidProviderToken' });
+  breaker.follow({ reason: 'ApnsUnavailable', since: 5, probeInMs: 0 });
+  breaker.probeGranted(performance.now());
+  breaker.probeAnswered('refused', 'InvalidProviderToken');
+  expect([tellAll(), breaker.sparesAttempts]).toEqual([
+    { kind: 'probe', answer: 'refused', reason: 'InvalidProviderToken' },
+    false,
+  ]);
+});
+
 test('what another worker with this credential was told stops this one, and lets it go on', () => {
   breaker.follow({ reason: 'InvalidProviderToken', since: 5, probeInMs: 30_000 });
   expect([breaker.state, breaker.since, breaker.probeAt]).toEqual(['open', 5, Date.now() + 30_000]);

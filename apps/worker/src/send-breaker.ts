@@ -1,5 +1,6 @@
 import type { Log } from '@pushfleet/shared/platform/log';
-import type { OpenBreaker, ProbeAnswer } from '@pushfleet/shared/queue/breaker';
+import { APNS_UNAVAILABLE, type OpenBreaker, type ProbeAnswer } from '@pushfleet/shared/queue/breaker';
+import { OutageWatch } from './outage-watch.ts';
 
 /** Until Redis has told when the fleet's probe is due. */
 const FIRST_PROBE_MS = 1_000;
@@ -25,6 +26,8 @@ export interface SendBreakerOptions {
   readonly onState: (state: BreakerState) => void;
   /** There is something to tell the fleet, or a probe is wanted. */
   readonly onNews?: () => void;
+  /** How long APNs must answer mostly 5xx to be down. Default 5 s. */
+  readonly outageAfterMs?: number;
 }
 
 export type BreakerState = 'closed' | 'open' | 'probing';
@@ -35,8 +38,8 @@ export type BreakerNews =
   | { readonly kind: 'probe'; readonly answer: ProbeAnswer; readonly reason: string };
 
 /**
- * Stops this worker when APNs refuses our credential or topic: the device is not at fault, so nobody pays
- * with an attempt. Every worker with the same credential stops with it, and one push by one of them at
+ * Stops this worker when APNs refuses our credential or topic, or is down: the device is not at fault, so
+ * nobody fails by it. Every worker with the same credential stops with it, and one push by one of them at
  * growing intervals finds out whether it was mended. What the fleet knows comes in by `follow`, what it must
  * hear goes out by `takeNews`: see BreakerWatch.
  */
@@ -52,8 +55,11 @@ export class SendBreaker {
   #stale = 0;
   #staleAt = Number.NEGATIVE_INFINITY;
   #news: BreakerNews | null = null;
+  readonly #outage: OutageWatch;
 
-  constructor(private readonly options: SendBreakerOptions) {}
+  constructor(private readonly options: SendBreakerOptions) {
+    this.#outage = new OutageWatch(options.outageAfterMs);
+  }
 
   get state(): BreakerState {
     return this.#state;
@@ -107,8 +113,23 @@ export class SendBreaker {
         ? 'APNs refuses our credential or topic; every worker with this credential stops'
         : 'our credential may not push to this topic; other topics go on',
     );
-    this.#tell({ kind: 'refused', reason });
-    this.#open(reason, Date.now(), FIRST_PROBE_MS);
+    this.#stop(reason);
+  }
+
+  /** Each answer of APNs'. Opens when most of them are 5xx. */
+  answered(isServerError: boolean): void {
+    if (!this.#outage.note(isServerError) || this.#state !== 'closed') return;
+    const { app, credential, log } = this.options;
+    log.warn(
+      { event: 'apns.unavailable', app, credential },
+      'APNs answers most pushes with 5xx; every worker with this credential stops, and one probes',
+    );
+    this.#stop(APNS_UNAVAILABLE);
+  }
+
+  /** Whether a 5xx of this moment is the fault of APNs as a whole: nobody fails by it. */
+  get sparesAttempts(): boolean {
+    return this.#reason === APNS_UNAVAILABLE || this.#outage.isRecent;
   }
 
   /** An answer that says our provider token, or the connection's, is stale. */
@@ -123,17 +144,20 @@ export class SendBreaker {
     this.#stale = 0;
   }
 
-  /** `unclear`: no answer, or one that says nothing about us. */
-  probeAnswered(answer: 'passed' | 'refused' | 'unclear', reason: string): void {
+  /** `unclear`: no answer, or one that says nothing about us. `unavailable`: 5xx. */
+  probeAnswered(seen: 'passed' | 'refused' | 'unavailable' | 'unclear', reason: string): void {
     if (this.#state !== 'probing') return;
-    this.#tell({ kind: 'probe', answer, reason });
+    const isStillDown = seen === 'unavailable' && this.#reason === APNS_UNAVAILABLE;
+    const answer = isStillDown ? 'refused' : seen === 'unavailable' ? 'unclear' : seen;
+    const why = isStillDown || answer === 'unclear' ? this.#reason : reason;
+    this.#tell({ kind: 'probe', answer, reason: why });
     if (answer === 'passed') {
       this.#close();
       return;
     }
     const { app, credential, topic, log } = this.options;
     log.warn({ event: 'probe.answered', app, credential, topic, answer, reason }, 'a probe did not pass');
-    this.#open(answer === 'refused' ? reason : this.#reason, this.#since ?? Date.now(), FIRST_PROBE_MS);
+    this.#open(why, this.#since ?? Date.now(), FIRST_PROBE_MS);
   }
 
   /** The probe was not sent after all. */
@@ -211,6 +235,11 @@ export class SendBreaker {
     return true;
   }
 
+  #stop(reason: string): void {
+    this.#tell({ kind: 'refused', reason });
+    this.#open(reason, Date.now(), FIRST_PROBE_MS);
+  }
+
   #tell(news: BreakerNews): void {
     this.#news = news;
     this.options.onNews?.();
@@ -224,11 +253,15 @@ export class SendBreaker {
   }
 
   #close(): void {
+    const { app, credential, topic, log } = this.options;
+    const facts = { app, credential, topic };
+    if (this.#reason === APNS_UNAVAILABLE) {
+      this.#outage.ended();
+      log.info({ event: 'apns.available', ...facts }, 'APNs serves pushes again');
+    } else log.info({ event: 'credential.accepted', ...facts }, 'APNs accepts our credential again');
     this.#stale = 0;
     this.#since = null;
     this.#reason = '';
-    const { app, credential, topic, log } = this.options;
-    log.info({ event: 'credential.accepted', app, credential, topic }, 'APNs accepts our credential again');
     this.#set('closed');
   }
 

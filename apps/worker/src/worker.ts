@@ -10,6 +10,7 @@ import { type ControlCopy, readControlCopy } from '@pushfleet/shared/queue/contr
 import { addResults, openQueue } from '@pushfleet/shared/queue/lane-queue';
 import { takeFromBucket } from '@pushfleet/shared/queue/rate-bucket';
 import type { RedisClient } from '@pushfleet/shared/queue/redis-connection';
+import { ServerRun } from '@pushfleet/shared/queue/server-run';
 import type { ConnectionGovernor } from './apns/connection-governor.ts';
 import type { SendingObserver } from './batch/sending-parts.ts';
 import { BreakerWatch } from './breaker-watch.ts';
@@ -41,6 +42,8 @@ export interface WorkerOptions {
   readonly maxInFlight: number;
   readonly policy: RetryPolicy;
   readonly observer: SendingObserver;
+  /** How long APNs must answer mostly 5xx to be down. Default 5 s. */
+  readonly outageAfterMs?: number;
   readonly log: Log;
 }
 
@@ -58,7 +61,13 @@ export function startWorker(options: WorkerOptions): RunningWorker {
   const { app } = identity;
   const gate = new LaneGate();
   gate.close('noControl'); // until the first copy was read
-  const control = new ControlWatch({ read: () => readControlCopy(redis.adding, prefix, app), log });
+  const server = new ServerRun(redis.adding);
+  const control = new ControlWatch({
+    read: () => readControlCopy(redis.adding, prefix, app),
+    readServer: () => server.id(),
+    log,
+  });
+  redis.adding.on('close', () => control.forgetServer());
   const worker = `${hostname().slice(0, 24)}-${process.pid}-${randomBytes(4).toString('hex')}`;
   const onNews = () => breakerWatch.wake();
   const breaker = new SendBreaker({
@@ -66,6 +75,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     credential,
     log,
     onNews,
+    outageAfterMs: options.outageAfterMs,
     onState(state) {
       lanes.oneAtATime = state === 'probing';
       gate.set('breaker', state === 'open');

@@ -5,7 +5,14 @@ import { applyAnswer, NO_ANSWER } from './answer-effect.ts';
 
 const NOW = 1_700_000_000_000;
 const policy = { maxAttempts: 3, delaysMs: [1_000, 5_000] };
-const context = { policy, now: NOW, random: 0, deviceToken: 'ab'.repeat(32), freeResends: 0 };
+const context = {
+  policy,
+  now: NOW,
+  random: 0,
+  deviceToken: 'ab'.repeat(32),
+  freeResends: 0,
+  isOutage: false,
+};
 
 function after(...answers: ApnsAnswer[]) {
   const progress = newProgress(1);
@@ -89,4 +96,30 @@ test('a request that APNs certainly did not see leaves no trace, until it happen
 test('a refused credential changes nothing for the recipient', () => {
   const { byte, trial, effect } = after({ answered: true, status: 403, reason: 'InvalidProviderToken' });
   expect([byte, trial, effect.verdict]).toEqual([0, undefined, 'stop']);
+});
+
+test.each([
+  [503, 'ServiceUnavailable', 0, 2],
+  [502, '', 0, 2],
+  [429, 'TooManyRequests', 1, undefined],
+])('in an outage %i %s ends with byte %i: only a 5xx is spared', (status, reason, byte, attempts) => {
+  const progress = newProgress(1);
+  for (let i = 0; i < 9; i++)
+    applyAnswer(progress, 0, { answered: true, status, reason }, { ...context, isOutage: true });
+  expect([progress.outcomes[0], progress.trials.get(0)?.attempts]).toEqual([byte, attempts]);
+});
+
+test('whoever was spared waits as long as the schedule grew, and has one attempt left', () => {
+  const progress = newProgress(1);
+  const answer = (isOutage: boolean) => applyAnswer(progress, 0, unavailable, { ...context, isOutage });
+  for (let i = 0; i < 5; i++) expect(answer(true).outcome).toBeNull();
+  expect(progress.trials.get(0)).toMatchObject({ attempts: 2, notBefore: NOW + 5_000 });
+  expect(answer(false).outcome).toBe('failed');
+});
+
+test('a policy of one attempt is spared too', () => {
+  const progress = newProgress(1);
+  const one = { ...context, policy: { ...policy, maxAttempts: 1 }, isOutage: true };
+  expect(applyAnswer(progress, 0, unavailable, one).outcome).toBeNull();
+  expect(progress.trials.get(0)).toMatchObject({ attempts: 0, notBefore: NOW + 1_000 });
 });

@@ -1,4 +1,4 @@
-import { type ApnsAnswer, judge, type Verdict } from '@pushfleet/shared/domain/apns-answer';
+import { type ApnsAnswer, isServerError, judge, type Verdict } from '@pushfleet/shared/domain/apns-answer';
 import {
   type BatchProgress,
   markAccepted,
@@ -24,6 +24,8 @@ export interface AnswerContext {
   readonly deviceToken: string;
   /** How often this recipient was resent for nothing in this run; such resends slow down. */
   readonly freeResends: number;
+  /** APNs is down, or was a moment ago: by a 5xx nobody fails, only waits longer. */
+  readonly isOutage: boolean;
 }
 
 export interface AnswerEffect {
@@ -99,9 +101,14 @@ function retryLater(
   context: AnswerContext,
 ): Outcome | null {
   const trial = progress.trials.get(index);
-  const attempts = (trial?.attempts ?? 0) + 1;
+  const made = (trial?.attempts ?? 0) + 1;
+  const { maxAttempts } = context.policy;
+  const isSpared = context.isOutage && isServerError(answer) && made >= maxAttempts;
+  // The last attempt stays for an APNs that works.
+  const attempts = isSpared ? maxAttempts - 1 : made;
+  const policy = isSpared ? { ...context.policy, maxAttempts: made + 1 } : context.policy;
   const retryAfterMs = answer.answered ? answer.retryAfterMs : undefined;
-  const delayMs = nextDelayMs(context.policy, attempts, retryAfterMs, context.random);
+  const delayMs = nextDelayMs(policy, made, retryAfterMs, context.random);
   if (delayMs === null) {
     refuse(progress, index, FAILED, answer, context);
     return 'failed';

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { ApnsAnswer } from '@pushfleet/shared/domain/apns-answer';
+import { type ApnsAnswer, isServerError } from '@pushfleet/shared/domain/apns-answer';
 import { apnsId } from '@pushfleet/shared/domain/apns-id';
 import type { BatchProgress } from '@pushfleet/shared/domain/batch-progress';
 import { killPoint } from '@pushfleet/shared/platform/kill-point';
@@ -91,12 +91,14 @@ export class BatchSending {
     const { batch, parts } = this;
     const now = Date.now();
     const freeResends = this.#freeResends.get(position) ?? 0;
+    if (answer.answered) parts.breaker.answered(isServerError(answer));
     const effect = applyAnswer(this.progress, batch.indexes[position]!, answer, {
       policy: parts.policy,
       now,
       random: Math.random(),
       deviceToken: batch.deviceTokens[position]!,
       freeResends,
+      isOutage: parts.breaker.sparesAttempts,
     });
     if (effect.verdict === 'resend') this.#freeResends.set(position, freeResends + 1);
     parts.observer.answered(answer, effect.verdict, effect.reason, ms);
@@ -119,7 +121,8 @@ export class BatchSending {
     if (position === this.#probe) {
       this.#probe = null;
       const isFinal = outcome !== null && outcome !== 'failed';
-      breaker.probeAnswered(isStopped ? 'refused' : isFinal || isTopicRefused ? 'passed' : 'unclear', reason);
+      const otherwise = isServerError(answer) ? 'unavailable' : 'unclear';
+      breaker.probeAnswered(isStopped ? 'refused' : isFinal || isTopicRefused ? 'passed' : otherwise, reason);
       topicBreaker?.probeAnswered(isTopicRefused ? 'refused' : isFinal ? 'passed' : 'unclear', reason);
     } else if (isTopicRefused) topicBreaker.refused(reason);
     else if (isStopped) breaker.refused(reason);

@@ -85,6 +85,11 @@ export function judge(answer: ApnsAnswer): Verdict {
   return answer.status >= 500 || answer.status === 429 ? 'retry' : 'rejected';
 }
 
+/** Whether APNs says that it cannot serve at the moment: nothing about the recipient, unless it says so for long. */
+export function isServerError(answer: ApnsAnswer): boolean {
+  return answer.answered && answer.status >= 500;
+}
+
 /** Whether the connection that gave this answer must take no further request. */
 export function mustReplaceConnection(answer: ApnsAnswer): boolean {
   return answer.answered && REASON_POLICIES.get(answer.reason)?.replaceConnection === true;

@@ -5,12 +5,14 @@ import type { RedisClient } from './redis-connection.ts';
 
 /**
  * Breakers of an app, as its workers share them: what APNs refuses about one credential (or one topic of
- * it) stops every worker with the same credential, and no other. One of them probes for all.
+ * it), or an outage of APNs, stops every worker with the same credential, and no other. One of them probes for all.
  *
  * A hash with one field per breaker. The field `#` says that a producer has put back what MySQL knows: only
  * then does a missing field mean that a breaker was closed, and not that Redis was emptied.
  */
 const KNOWN = '#';
+/** Reason of a breaker that no word of APNs' has opened: most of its answers are 5xx. */
+export const APNS_UNAVAILABLE = 'ApnsUnavailable';
 /** Milliseconds until a probe, by probes that were refused; the last one repeats. */
 export const PROBE_AFTER_MS = [1_000, 2_000, 5_000, 10_000, 30_000, 60_000];
 
