@@ -8,12 +8,14 @@ import {
   readControlCopy,
   refreshControlCopy,
 } from '@pushfleet/shared/queue/control-copy';
+import { ServerRun } from '@pushfleet/shared/queue/server-run';
 import { type AppRow, adoptEpoch, raiseEpoch, readApps, registerApp } from '@pushfleet/shared/store/apps';
 import { readHeldInRedis } from '@pushfleet/shared/store/holds';
 import { readLongQueued } from '@pushfleet/shared/store/lost-batches';
 import { readCancelledDispatches } from '@pushfleet/shared/store/settle';
 import type { Store } from '@pushfleet/shared/store/store';
 import type { AppQueues, ProducerContext } from './producer-context.ts';
+import { removeRisenJobs } from './risen-jobs.ts';
 
 /** Time that workers have to tell what they hold before anything is queued again. */
 export const WORKERS_SPEAK_MS = 2_500;
@@ -29,6 +31,7 @@ const RECOVERY_MS = 15_000;
 export class ControlPublisher {
   readonly #context: ProducerContext;
   readonly #requeueLost: (queues: AppQueues) => Promise<void>;
+  readonly #server: ServerRun;
   /** Recoveries of this producer that failed half way. */
   readonly #abandoned = new Set<string>();
   /** Recoveries by other producers, since when they were seen. */
@@ -37,6 +40,7 @@ export class ControlPublisher {
   constructor(context: ProducerContext, requeueLost: (queues: AppQueues) => Promise<void>) {
     this.#context = context;
     this.#requeueLost = requeueLost;
+    this.#server = new ServerRun(context.redis);
   }
 
   /** A recovery takes seconds: apps do not wait for each other's. */
@@ -64,8 +68,10 @@ export class ControlPublisher {
     const known = await readControlCopy(redis, prefix, app);
     if (known !== null && known.fleet !== fleet) throw foreignRedis(known.fleet, fleet);
     if (known !== null && known.epoch > epoch) return adoptEpoch(store, app, known.epoch);
-    const copy = this.#copyOf(row, 'ok', stopped);
+    const server = await this.#server.id();
+    const copy = this.#copyOf(row, 'ok', stopped, server);
     if (known?.epoch === epoch && known.phase === 'ok') {
+      if (known.server !== server) await removeRisenJobs(this.#context, queues);
       // Refused when Redis was emptied since it was read: the next look finds no copy, and recovers.
       await refreshControlCopy(redis, prefix, app, copy, known);
       killPoint('producer.afterControl');
@@ -90,17 +96,20 @@ export class ControlPublisher {
       { event: 'redis.empty', app, epoch },
       'Redis was emptied: it has nothing of this fleet; recovering',
     );
-    const recovering = this.#copyOf({ ...row, redisEpoch: epoch }, 'recovering', stopped);
+    const server = await this.#server.id();
+    const recovering = this.#copyOf({ ...row, redisEpoch: epoch }, 'recovering', stopped, server);
     try {
       if (!(await announceRecovery(redis, prefix, app, recovering))) return;
       killPoint('producer.inRecovery');
+      // A copy that is older than what MySQL knows is not emptied, but set back.
+      await removeRisenJobs(this.#context, queues);
       await sleep(WORKERS_SPEAK_MS);
       await this.#requeueLost(queues);
       killPoint('producer.afterRequeue');
       // What operators decided meanwhile must be in the copy that lets workers go on.
       const now = (await readApps(store)).find((one) => one.app === app) ?? row;
       const nowStopped = await readStopped(store);
-      const copy = this.#copyOf({ ...now, redisEpoch: epoch }, 'ok', nowStopped);
+      const copy = this.#copyOf({ ...now, redisEpoch: epoch }, 'ok', nowStopped, server);
       // Refused when it was emptied once more: the next look begins again.
       if (!(await refreshControlCopy(redis, prefix, app, copy, recovering))) return;
     } catch (error) {
@@ -119,7 +128,12 @@ export class ControlPublisher {
     return true;
   }
 
-  #copyOf(row: AppRow, phase: ControlCopy['phase'], stopped: StoppedDispatches): ControlCopy {
+  #copyOf(
+    row: AppRow,
+    phase: ControlCopy['phase'],
+    stopped: StoppedDispatches,
+    server: string | null,
+  ): ControlCopy {
     const { config, fleet } = this.#context;
     return {
       fleet,
@@ -130,6 +144,7 @@ export class ControlPublisher {
         row.ratePerSecond === null ? config.PUSHFLEET_RATE_PER_SECOND : row.ratePerSecond || null,
       topic: row.topic,
       environment: row.environment,
+      server,
       ...stopped,
     };
   }

@@ -17,14 +17,20 @@ const copy: ControlCopy = {
 };
 
 let read: () => Promise<ControlCopy | null>;
+let server: string | null;
 let watch: ControlWatch;
 let told: (ControlCopy | null)[];
 
 beforeEach(() => {
   jest.useFakeTimers();
   read = async () => copy;
+  server = 'first';
   told = [];
-  watch = new ControlWatch({ read: () => read(), log: pino({ level: 'silent' }) });
+  watch = new ControlWatch({
+    read: () => read(),
+    readServer: async () => server,
+    log: pino({ level: 'silent' }),
+  });
   watch.onChange((seen) => told.push(seen));
 });
 
@@ -77,4 +83,35 @@ test.each([
   [{ ...copy, topic: 'com.example.other' }, ['mismatch']],
 ])('copy %# speaks against sending by %j', (seen, causes) => {
   expect([...causesOf(seen, identity)]).toEqual(causes);
+});
+
+test('F19: a Redis that was started again is known once a producer has looked through it, or after 10 s', async () => {
+  read = async () => ({ ...copy, server: 'first' });
+  watch.start();
+  await jest.advanceTimersByTimeAsync(300);
+  expect(watch.knowsServer).toBe(true);
+  watch.forgetServer();
+  server = 'second';
+  await jest.advanceTimersByTimeAsync(5_000);
+  expect(watch.knowsServer).toBe(false);
+  read = async () => ({ ...copy, server: 'second' });
+  await jest.advanceTimersByTimeAsync(300);
+  expect(watch.knowsServer).toBe(true);
+  watch.forgetServer();
+  server = 'third';
+  await jest.advanceTimersByTimeAsync(9_900);
+  expect(watch.knowsServer).toBe(false);
+  await jest.advanceTimersByTimeAsync(600);
+  expect(watch.knowsServer).toBe(true);
+});
+
+test('F19: a Cluster and the copy of an older producer tell no server', async () => {
+  watch.start();
+  await jest.advanceTimersByTimeAsync(300);
+  expect(watch.knowsServer).toBe(true);
+  watch.forgetServer();
+  server = null;
+  read = async () => ({ ...copy, server: null });
+  await jest.advanceTimersByTimeAsync(300);
+  expect(watch.knowsServer).toBe(true);
 });

@@ -4,10 +4,14 @@ import type { ControlCopy } from '@pushfleet/shared/queue/control-copy';
 const POLL_MS = 250;
 /** A copy that was last seen longer ago counts as none. */
 const STALE_MS = 2_000;
+/** So long a producer has to look through a Redis that was started again; without one, work goes on. */
+const UNKNOWN_AT_MOST_MS = 10_000;
 
 export interface ControlWatchOptions {
   /** Null where there is no copy. May hang or reject while Redis is away. */
   readonly read: () => Promise<ControlCopy | null>;
+  /** The run of the Redis server that was read from; null where it has none that can be told. */
+  readonly readServer: () => Promise<string | null>;
   readonly log: Log;
 }
 
@@ -20,6 +24,8 @@ export class ControlWatch {
   #seenAt = Number.NEGATIVE_INFINITY;
   #cancelled: ReadonlySet<number> = new Set();
   #held: ReadonlySet<number> = new Set();
+  #knowsServer = false;
+  #unknownSince: number | null = null;
   #timer: NodeJS.Timeout | undefined;
   #reading = false;
   #told: string | undefined;
@@ -47,6 +53,20 @@ export class ControlWatch {
     return this.#copy === null && performance.now() - this.#seenAt <= STALE_MS;
   }
 
+  /**
+   * False from the loss of a connection until a producer has removed the jobs of finished batches from the
+   * server that answers now: one that was started with older data brings them back (F19).
+   */
+  get knowsServer(): boolean {
+    return this.#knowsServer;
+  }
+
+  /** To be called when the connection to Redis is lost. */
+  forgetServer(): void {
+    this.#knowsServer = false;
+    this.#unknownSince = null;
+  }
+
   isCancelled(dispatch: number): boolean {
     return this.#cancelled.has(dispatch);
   }
@@ -71,6 +91,7 @@ export class ControlWatch {
     const askedAt = performance.now();
     try {
       const copy = await this.options.read();
+      if (!this.#knowsServer && copy !== null) await this.#recognise(copy);
       this.#copy = copy;
       this.#seenAt = askedAt;
       this.#cancelled = new Set(copy?.cancelled);
@@ -81,6 +102,19 @@ export class ControlWatch {
       this.#reading = false;
     }
     this.#tell();
+  }
+
+  async #recognise(copy: ControlCopy): Promise<void> {
+    if (copy.server !== undefined && copy.server !== (await this.options.readServer())) {
+      const now = performance.now();
+      this.#unknownSince ??= now;
+      if (now - this.#unknownSince < UNKNOWN_AT_MOST_MS) return;
+      this.options.log.warn(
+        { event: 'redis.unknown' },
+        'Redis was started again and no producer has looked through it for 10 s; sending goes on, and may repeat what was sent before. Is a producer running?',
+      );
+    }
+    this.#knowsServer = true;
   }
 
   #tell(): void {

@@ -69,7 +69,12 @@ class Stage {
           return this.answer(Number(deviceToken.slice(1)));
         },
       },
-      control: { current: () => ({}) as never, isCancelled: () => false, isHeld: () => this.held },
+      control: {
+        current: () => ({}) as never,
+        knowsServer: true,
+        isCancelled: () => false,
+        isHeld: () => this.held,
+      },
       // One push every 2 ms, so that a batch takes a while.
       limiter: { tryTake: () => false, take: () => sleep(2) },
       breaker: this.breaker,

@@ -57,6 +57,11 @@ export function batchJobId(dispatch: number, seq: number, generation: number): s
   return `b-${dispatch}-${seq}-${generation}`;
 }
 
+/** The batch that a job's id names; null for an id of another kind. */
+export function batchOfJobId(id: string): { dispatch: number; seq: number; generation: number } | null {
+  return batchNamedBy(/^b-(\d+)-(\d+)-(\d+)$/, id);
+}
+
 /** Unique, and it names its batch: the reconciler reads ids only. */
 export function resultJobId(
   result: { dispatch: number; seq: number; generation: number },
@@ -67,7 +72,11 @@ export function resultJobId(
 
 /** The batch that a result's id names; null for an id of another kind. */
 export function batchOfResultId(id: string): { dispatch: number; seq: number; generation: number } | null {
-  const match = /^r-(\d+)-(\d+)-(\d+)-/.exec(id);
+  return batchNamedBy(/^r-(\d+)-(\d+)-(\d+)-/, id);
+}
+
+function batchNamedBy(pattern: RegExp, id: string) {
+  const match = pattern.exec(id);
   if (match === null) return null;
   return { dispatch: Number(match[1]), seq: Number(match[2]), generation: Number(match[3]) };
 }

@@ -21,6 +21,11 @@ const controlCopySchema = z.object({
   cancelled: z.array(z.int()),
   /** Dispatches that the brake holds, while batches of them may be in Redis. Older copies have none. */
   held: z.array(z.int()).optional(),
+  /**
+   * The run of the Redis server in which a producer has looked for jobs of finished batches (`ServerRun`);
+   * null in a Cluster. Older copies have none.
+   */
+  server: z.string().nullable().optional(),
 });
 export type ControlCopy = z.output<typeof controlCopySchema>;
 

@@ -56,6 +56,37 @@ export async function readBatchesInRedis(
   return rows.map((row) => ({ ...toQueued(row), app: String(row[5]), settled: Number(row[6]) === 1 }));
 }
 
+/** What MySQL says of a batch that has a job in Redis. */
+export interface StoredBatch extends QueuedBatch {
+  readonly state: string;
+  /** Recipients that have their outcome. */
+  readonly settled: number;
+}
+
+/** By `dispatch-seq`; those that MySQL does not know are missing. */
+export async function readStoredBatches(
+  { database, tables }: Store,
+  batches: readonly { readonly dispatch: number; readonly seq: number }[],
+): Promise<Map<string, StoredBatch>> {
+  const stored = new Map<string, StoredBatch>();
+  for (let from = 0; from < batches.length; from += 100) {
+    const page = batches.slice(from, from + 100);
+    const rows = await database.arrays(
+      `SELECT dispatch_id, seq, generation, revision, nonce, state,
+          accepted + rejected + retired + expired + cancelled + failed FROM ${tables.batch}
+        WHERE ${page.map(() => '(dispatch_id = ? AND seq = ?)').join(' OR ')}`,
+      page.flatMap(({ dispatch, seq }) => [dispatch, seq]),
+    );
+    for (const row of rows)
+      stored.set(`${row[0]}-${row[1]}`, {
+        ...toQueued(row),
+        state: String(row[5]),
+        settled: Number(row[6]),
+      });
+  }
+  return stored;
+}
+
 function toQueued([dispatchId, seq, generation, revision, nonce]: unknown[]): QueuedBatch {
   return {
     dispatchId: Number(dispatchId),
