@@ -171,7 +171,8 @@ export async function registerApps({ store, redis, config, queues, fleet }: Prod
   }
 }
 
-function foreignRedis(found: string, own: string): ConfigurationError {
+/** Two installations with the same keys: each would recover what it takes for a wiped Redis of its own. */
+export function foreignRedis(found: string, own: string): ConfigurationError {
   return new ConfigurationError([
     `PUSHFLEET_REDIS_URL: this Redis belongs to the fleet ${found}, these tables to ${own}; give this installation another Redis or another PUSHFLEET_REDIS_PREFIX`,
   ]);

@@ -31,6 +31,19 @@ export interface BackendSchema {
 /** The mapping names what the database does not have. Mending the mapping (or the rights) mends it. */
 export class BackendSchemaError extends Error {
   readonly code = 'PUSHFLEET_BACKEND_SCHEMA';
+  constructor(
+    message: string,
+    /** The mapped names that are not there; empty where something else does not fit. */
+    readonly missing: readonly MissingName[] = [],
+  ) {
+    super(message);
+  }
+}
+
+/** A table, or a column of a table that is there. */
+export interface MissingName {
+  readonly table: string;
+  readonly column: string | null;
 }
 
 const TIMES = ['datetime', 'timestamp', 'date'];
@@ -51,22 +64,23 @@ interface Column {
  * @throws BackendSchemaError listing everything that is missing
  */
 export async function readBackendSchema(database: Database, mapping: SchemaMapping): Promise<BackendSchema> {
-  const faults: string[] = [];
+  const missing: MissingName[] = [];
   const columnsByTable = new Map<string, Map<string, Column>>();
   for (const [table, columns] of mappedColumns(mapping)) {
     const known = columnsByTable.get(table) ?? (await readColumns(database, table));
     columnsByTable.set(table, known);
     if (known.size === 0) {
-      faults.push(`table ${table} does not exist, or this MySQL user may not read it`);
+      missing.push({ table, column: null });
       continue;
     }
     for (const column of columns) {
-      if (!known.has(column.toLowerCase())) faults.push(`table ${table} has no column ${column}`);
+      if (!known.has(column.toLowerCase())) missing.push({ table, column });
     }
   }
-  if (faults.length > 0)
+  if (missing.length > 0)
     throw new BackendSchemaError(
-      `the backend's tables do not fit (PUSHFLEET_SCHEMA_FILE maps other names; what this MySQL user has no right on is not seen, see deploy/grants):\n${faults.map((f) => `  ${f}`).join('\n')}`,
+      `the backend's tables do not fit (PUSHFLEET_SCHEMA_FILE maps other names; what this MySQL user has no right on is not seen, see deploy/grants):\n${missing.map((name) => `  ${missingSentence(name)}`).join('\n')}`,
+      missing,
     );
   const column = (table: string, name: string) => columnsByTable.get(table)!.get(name.toLowerCase())!;
   const { notification, token } = mapping;
@@ -109,6 +123,12 @@ export async function readBackendSchema(database: Database, mapping: SchemaMappi
     ),
     dueQueryHasIndex: await hasDueIndex(database, mapping),
   };
+}
+
+export function missingSentence({ table, column }: MissingName): string {
+  return column === null
+    ? `table ${table} does not exist, or this MySQL user may not read it`
+    : `table ${table} has no column ${column}`;
 }
 
 /** The statement that makes the query for due rows fast. */
@@ -214,7 +234,7 @@ async function memberIndex(
 }
 
 /** Lower-case columns of each index of a table; none of a view. */
-async function readIndexes(database: Database, table: string): Promise<Map<string, string[]>> {
+export async function readIndexes(database: Database, table: string): Promise<Map<string, string[]>> {
   const [schema, name] = splitName(database.name, table);
   const rows = await database.rows<{ name: string; columns: string }>(
     `SELECT index_name AS name, GROUP_CONCAT(column_name ORDER BY seq_in_index) AS columns
@@ -224,7 +244,8 @@ async function readIndexes(database: Database, table: string): Promise<Map<strin
   return new Map(rows.map((row) => [row.name, row.columns.toLowerCase().split(',')]));
 }
 
-function splitName(database: string, table: string): [schema: string, name: string] {
+/** Database and name of a mapped table. */
+export function splitName(database: string, table: string): [schema: string, name: string] {
   const dot = table.indexOf('.');
   return dot === -1 ? [database, table] : [table.slice(0, dot), table.slice(dot + 1)];
 }
