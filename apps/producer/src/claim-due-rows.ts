@@ -30,17 +30,27 @@ export class DueRowClaimer {
   readonly #context: ProducerContext;
   readonly #onClaimed: () => void;
   readonly #now: () => number;
+  readonly #onInvalid: (rows: number) => void;
   #lastLookAt: number;
   #lastWholeLookAt = 0;
   #lastRearmedLookAt = 0;
   /** More rows are due than one look takes. */
   #isFlooded = false;
 
-  /** @param now milliseconds since 1970 */
-  constructor(context: ProducerContext, onClaimed: () => void, now: () => number = Date.now) {
+  /**
+   * @param now milliseconds since 1970
+   * @param onInvalid told of rows that cannot be sent
+   */
+  constructor(
+    context: ProducerContext,
+    onClaimed: () => void,
+    now: () => number = Date.now,
+    onInvalid: (rows: number) => void = () => {},
+  ) {
     this.#context = context;
     this.#onClaimed = onClaimed;
     this.#now = now;
+    this.#onInvalid = onInvalid;
     this.#lastLookAt = now();
   }
 
@@ -100,17 +110,18 @@ export class DueRowClaimer {
     if (claims.length === 0) return;
     killPoint('producer.afterClaim');
     log.debug({ event: 'claim.made', claims: claims.length }, 'due rows claimed');
-    await freeze(this.#context, claims, requests);
+    this.#onInvalid(await freeze(this.#context, claims, requests));
     killPoint('producer.afterFreeze');
     this.#onClaimed();
   }
 }
 
+/** @returns how many of them cannot be sent */
 async function freeze(
   context: ProducerContext,
   claims: readonly Claim[],
   requests: ReadonlyMap<string, ClaimRequest>,
-): Promise<void> {
+): Promise<number> {
   const { store, rules, log } = context;
   const rows = await readNotificationRows(
     store,
@@ -148,6 +159,7 @@ async function freeze(
   await withdrawClaims(store, withdrawn);
   await invalidateClaims(store, invalid);
   await freezeClaims(store, frozen);
+  return invalid.length;
 }
 
 /** The row's expiry; 0 asks APNs for one try but is no time to stop at. */

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { dueWindow } from '@pushfleet/shared/domain/due-window';
 import type { Environment } from '@pushfleet/shared/platform/config';
@@ -28,6 +29,7 @@ import { ResultRecorder } from './record-results.ts';
 import { SentResetReporter } from './report-sent-resets.ts';
 import { OldRowRemover } from './retention.ts';
 import { DeviceRetirer } from './retire-devices.ts';
+import { scalingDocument } from './scaling.ts';
 import { CancelledSettler, cancelForeignSent, settleOverdue } from './settle-waiting.ts';
 import { openProducer, redisFor } from './start-up.ts';
 import { StuckResults } from './stuck-results.ts';
@@ -58,7 +60,7 @@ export async function runProducer(environment: Environment): Promise<number> {
     await closing(context).stop(0);
     throw error;
   });
-  const metrics = new ProducerMetrics(context);
+  const metrics = new ProducerMetrics(context, version());
   const { loops, recorder, stuckResults } = startLoops(context, metrics);
   const results = startRecording(context, recorder);
   const wakes = listenForWakes(
@@ -73,7 +75,8 @@ export async function runProducer(environment: Environment): Promise<number> {
       redis: context.redis,
       loops: loops.failable,
       stuck: () => stuckResults.stuck,
-      metrics: () => metrics.registry.metrics(),
+      metrics: () => metrics.text(),
+      json: (path) => scalingDocument(context, path),
     }),
   );
   log.info(
@@ -122,12 +125,15 @@ function startLoops(context: ProducerContext, metrics: ProducerMetrics) {
     },
   });
   const planner = new AudiencePlanner(context, dispatch);
-  const claimer = new DueRowClaimer(context, () => {
+  const claimed = () => {
     plan.wake();
     planFresh.wake();
-  });
+  };
+  const claimer = new DueRowClaimer(context, claimed, Date.now, (rows) =>
+    metrics.rowsSkipped.inc({ cause: 'invalid' }, rows),
+  );
   const dispatcher = new BatchDispatcher(context);
-  const retirer = new DeviceRetirer(context);
+  const retirer = new DeviceRetirer(context, (app, reason) => metrics.retirements.inc({ app, reason }));
   const cancelled = new CancelledSettler(context, recorder);
   const remover = new OldRowRemover(context);
   const resets = new SentResetReporter(context);
@@ -237,6 +243,11 @@ async function startHealth(port: number, sources: HealthSources): Promise<Stoppa
   if (port === 0) return [];
   const server = await startHealthServer(port, sources);
   return [{ name: 'health', stop: () => server.close() }];
+}
+
+function version(): string {
+  const file = new URL('../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
 function closing({ store, redis, queues, owner }: ProducerContext): Stoppable {

@@ -11,6 +11,8 @@ export interface ProducerHealthSources {
   /** Null, or that results are not recorded. */
   readonly stuck: () => string | null;
   readonly metrics: () => Promise<string>;
+  /** Documents of further paths. */
+  readonly json?: HealthSources['json'];
 }
 
 /**
@@ -18,7 +20,7 @@ export interface ProducerHealthSources {
  * into MySQL fails, or that Redis has not heard of for a minute, is to be restarted.
  */
 export function producerHealth(
-  { redis, loops, stuck, metrics }: ProducerHealthSources,
+  { redis, loops, stuck, metrics, json }: ProducerHealthSources,
   patienceMs = PATIENCE_MS,
 ): HealthSources {
   let awaySince = redis.status === 'ready' ? null : performance.now();
@@ -40,5 +42,6 @@ export function producerHealth(
     },
     ready: () => (redis.status === 'ready' ? null : 'Redis cannot be reached'),
     metrics,
+    ...(json !== undefined && { json }),
   };
 }

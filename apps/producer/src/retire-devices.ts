@@ -21,10 +21,13 @@ const AT_ONCE = 20;
  */
 export class DeviceRetirer {
   readonly #context: ProducerContext;
+  readonly #onRetired: (app: string, reason: string) => void;
   #after = 0;
 
-  constructor(context: ProducerContext) {
+  /** @param onRetired told of each device token that was switched off */
+  constructor(context: ProducerContext, onRetired: (app: string, reason: string) => void = () => {}) {
     this.#context = context;
+    this.#onRetired = onRetired;
   }
 
   /** @returns true when there is more to do at once */
@@ -49,6 +52,7 @@ export class DeviceRetirer {
         return { state: 'kept', note: 'an unusual share of its notification was refused like this' };
       return decideRetirement(retirement, row, earlierOf(earlier, retirement), zone);
     });
+    for (const { app, reason } of applied) this.#onRetired(app, reason);
     if (applied.length + kept > 0)
       log.info(
         { event: 'device.retired', retired: applied.length, kept },

@@ -42,3 +42,13 @@ test('the metrics have the names of the interface, and only known reasons as lab
   expect(text).toContain('process_resident_memory_bytes');
   expect(await metrics.text()).toContain('pushfleet_connects_total{app="shop"} 2');
 });
+
+test('a key does not end', async () => {
+  const metrics = createWorkerMetrics({
+    app: 'shop',
+    version: '1.2.3',
+    governor: { state: () => 'ready', streamLimit: () => 1_000, inFlight: () => 0, connects: () => 1 },
+    credentialExpiresAt: undefined,
+  });
+  expect(await metrics.text()).toContain('pushfleet_credential_expiry_seconds{app="shop"} +Inf');
+});

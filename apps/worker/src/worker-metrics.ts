@@ -63,7 +63,7 @@ export function createWorkerMetrics(sources: WorkerMetricsSources): WorkerMetric
   });
   // The two that every push touches: their labels are looked up once.
   const accepted = outcomes.labels(app, 'accepted', '');
-  resends.labels(app);
+  resends.inc({ app }, 0);
   return {
     batchStarted: () => lastStarted.setToCurrentTime(),
     answered(answer: ApnsAnswer, verdict: Verdict, reason: string, ms: number) {
@@ -115,12 +115,12 @@ function registerGauges(registry: Registry, sources: WorkerMetricsSources): void
       this.inc({ app }, governor.connects());
     },
   });
-  if (sources.credentialExpiresAt !== undefined) {
-    const expiresAt = sources.credentialExpiresAt.getTime();
-    gauge('pushfleet_credential_expiry_seconds', 'Seconds until the certificate ends.', () =>
-      Math.round((expiresAt - Date.now()) / 1_000),
-    );
-  }
+  const expiresAt = sources.credentialExpiresAt?.getTime() ?? Number.POSITIVE_INFINITY;
+  gauge(
+    'pushfleet_credential_expiry_seconds',
+    'Seconds until the certificate ends; +Inf for a key, which does not end.',
+    () => Math.round((expiresAt - Date.now()) / 1_000),
+  );
   new Gauge({
     name: 'pushfleet_build_info',
     help: 'Version of this process.',

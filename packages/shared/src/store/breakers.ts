@@ -28,7 +28,7 @@ export async function readAppBreakers({
   const rows = await database.rows<{ app: string; breaker: string | null }>(
     `SELECT app, breaker FROM ${tables.app} ORDER BY app`,
   );
-  return rows.map(({ app, breaker }) => ({ app, breakers: parse(breaker), stored: breaker }));
+  return rows.map(({ app, breaker }) => ({ app, breakers: parseBreakers(breaker), stored: breaker }));
 }
 
 /**
@@ -49,7 +49,8 @@ export async function saveBreakers(
   return matched === 1;
 }
 
-function parse(text: string | null): KnownBreaker[] {
+/** What the column `breaker` of an app holds; nothing where it cannot be read. */
+export function parseBreakers(text: string | null): KnownBreaker[] {
   if (text === null) return [];
   try {
     return storedSchema.parse(JSON.parse(text));

@@ -10,6 +10,7 @@ import { updateLockedRows } from './update-locked-rows.ts';
 export interface PendingRetirement {
   readonly id: number;
   readonly dispatchId: number;
+  readonly app: string;
   readonly reason: string;
   readonly tokenId: string;
   /** Digest of the device token that APNs spoke of. */
@@ -46,15 +47,16 @@ export async function readPendingRetirements(
   limit: number,
 ): Promise<PendingRetirement[]> {
   const rows = await database.arrays(
-    `SELECT r.id, r.dispatch_id, r.reason, r.token_id, r.device_token, r.apns_timestamp FROM ${tables.retirement} r
+    `SELECT r.id, r.dispatch_id, r.app, r.reason, r.token_id, r.device_token, r.apns_timestamp FROM ${tables.retirement} r
       WHERE r.state = 'pending' AND r.id > ? AND (r.reason NOT IN (?) OR EXISTS
         (SELECT 1 FROM ${tables.dispatch} d WHERE d.id = r.dispatch_id AND (d.finished_at IS NOT NULL OR d.released_at IS NOT NULL)))
       ORDER BY r.id LIMIT ${limit}`,
     [after, [...BRAKE_REASONS]],
   );
-  return rows.map(([id, dispatchId, reason, tokenId, digest, timestamp]) => ({
+  return rows.map(([id, dispatchId, app, reason, tokenId, digest, timestamp]) => ({
     id: Number(id),
     dispatchId: Number(dispatchId),
+    app: String(app),
     reason: String(reason),
     tokenId: String(tokenId),
     digest: String(digest),
