@@ -75,7 +75,7 @@ export function acceptAfter(gate: () => Promise<unknown>): StreamHandler {
 }
 
 /** A TCP line to a server that can go dead: nothing passes any more, not even an end, and nobody hears of it. */
-export async function startRelay(targetPort: number) {
+export async function startRelay(targetPort: number, port = 0) {
   const sockets = new Set<Socket>();
   let silent = false;
   const server = createServer({ allowHalfOpen: true }, (near) => {
@@ -91,7 +91,7 @@ export async function startRelay(targetPort: number) {
       from.on('end', () => silent || to.end());
     }
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { dueWindow } from '@pushfleet/shared/domain/due-window';
 import type { Environment } from '@pushfleet/shared/platform/config';
 import { warnOfOpenFiles } from '@pushfleet/shared/platform/file-permissions';
-import { type HealthSources, startHealthServer } from '@pushfleet/shared/platform/health-server';
+import { openProcessHealth } from '@pushfleet/shared/platform/health-server';
 import { createLog, logFatalErrors } from '@pushfleet/shared/platform/log';
 import { type Loop, startLoop } from '@pushfleet/shared/platform/loop';
 import { producerSettings } from '@pushfleet/shared/platform/process-settings';
@@ -55,6 +55,7 @@ export async function runProducer(environment: Environment): Promise<number> {
   });
   logFatalErrors(log);
   warnOfOpenFiles(producerSettings, environment, log);
+  const health = await openProcessHealth(config.PUSHFLEET_HTTP_PORT);
   const context = await openProducer(config, log);
   await registerApps(context).catch(async (error: unknown) => {
     await closing(context).stop(0);
@@ -69,8 +70,7 @@ export async function runProducer(environment: Environment): Promise<number> {
     loops.wakeAll,
     log,
   );
-  const health = await startHealth(
-    config.PUSHFLEET_HTTP_PORT,
+  health.serve(
     producerHealth({
       redis: context.redis,
       loops: loops.failable,
@@ -89,7 +89,7 @@ export async function runProducer(environment: Environment): Promise<number> {
     'producer started',
   );
   const working = leaveInTime('work', [...results, ...loops.all], LEFT_FOR_CONNECTIONS_MS, log);
-  return stopOnSignal([...health, wakes, working, closing(context)], {
+  return stopOnSignal([...health.parts, wakes, working, closing(context)], {
     timeoutMs: config.PUSHFLEET_DRAIN_TIMEOUT_MS,
     log,
   });
@@ -237,12 +237,6 @@ async function countOldRows(context: ProducerContext, metrics: ProducerMetrics):
     );
   }
   oldRowsTold = count;
-}
-
-async function startHealth(port: number, sources: HealthSources): Promise<Stoppable[]> {
-  if (port === 0) return [];
-  const server = await startHealthServer(port, sources);
-  return [{ name: 'health', stop: () => server.close() }];
 }
 
 function version(): string {

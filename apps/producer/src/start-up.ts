@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Log } from '@pushfleet/shared/platform/log';
+import { untilServerIsThere } from '@pushfleet/shared/platform/server-wait';
 import { openQueue } from '@pushfleet/shared/queue/lane-queue';
-import { checkRedis } from '@pushfleet/shared/queue/redis-check';
+import { awaitRedis } from '@pushfleet/shared/queue/redis-check';
 import {
   connectRedis,
   type RedisClient,
@@ -11,28 +12,34 @@ import {
 } from '@pushfleet/shared/queue/redis-connection';
 import { dueIndexStatement } from '@pushfleet/shared/store/backend-schema';
 import { readFleet } from '@pushfleet/shared/store/fleet';
+import { isMysqlAway } from '@pushfleet/shared/store/mysql-away';
 import { openStore } from '@pushfleet/shared/store/open-store';
 import { type ProducerConfig, readApps } from './producer-config.ts';
 import type { ProducerContext } from './producer-context.ts';
 
 /**
- * Opens what the loops need and checks it: the tables are there and of this version, Redis keeps what it
- * acknowledges.
+ * Opens what the loops need, waiting for servers that are not there yet, and checks it: the tables are there
+ * and of this version, Redis keeps what it acknowledges.
  *
  * @throws ConfigurationError, BackendSchemaError or SchemaVersionError, each saying how to mend it
  */
 export async function openProducer(config: ProducerConfig, log: Log): Promise<ProducerContext> {
   const apps = readApps(config);
-  const store = await openStore(config);
+  const { store, fleet } = await untilServerIsThere({
+    server: 'MySQL',
+    setting: 'PUSHFLEET_MYSQL_URL',
+    open: () => openTables(config),
+    isAway: isMysqlAway,
+    log,
+  });
   const redis = redisFor(config, 'adding', log);
   try {
-    const { fleet } = await readFleet(store.database, store.tables);
     if (!store.backend.dueQueryHasIndex)
       log.warn(
         { event: 'database.indexMissing', statement: dueIndexStatement(store.backend.mapping) },
         `finding due rows reads the whole table; make an index: ${dueIndexStatement(store.backend.mapping)}`,
       );
-    await checkRedis(redis);
+    await awaitRedis(redis, log);
     const prefix = config.PUSHFLEET_REDIS_PREFIX;
     return {
       config,
@@ -59,6 +66,16 @@ export async function openProducer(config: ProducerConfig, log: Log): Promise<Pr
   } catch (error) {
     redis.disconnect();
     await store.database.close();
+    throw error;
+  }
+}
+
+async function openTables(config: ProducerConfig) {
+  const store = await openStore(config);
+  try {
+    return { store, ...(await readFleet(store.database, store.tables)) };
+  } catch (error) {
+    await store.close();
     throw error;
   }
 }

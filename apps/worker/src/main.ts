@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import type { Environment } from '@pushfleet/shared/platform/config';
 import { warnOfOpenFiles } from '@pushfleet/shared/platform/file-permissions';
-import { startHealthServer } from '@pushfleet/shared/platform/health-server';
+import { openProcessHealth } from '@pushfleet/shared/platform/health-server';
 import { createLog, logFatalErrors } from '@pushfleet/shared/platform/log';
 import { workerSettings } from '@pushfleet/shared/platform/process-settings';
-import { type Stoppable, stopOnSignal } from '@pushfleet/shared/platform/stop';
+import { stopOnSignal } from '@pushfleet/shared/platform/stop';
 import { takeConnectPermit } from '@pushfleet/shared/queue/connect-permit';
 import { credentialDigest, credentialExpiresAt } from './apns/credential.ts';
 import { createProviderTokenSource } from './apns/provider-token.ts';
@@ -39,6 +39,7 @@ export async function runWorker(environment: Environment): Promise<number> {
   const { app } = identity;
   const prefix = config.PUSHFLEET_REDIS_PREFIX;
 
+  const health = await openProcessHealth(config.PUSHFLEET_HTTP_PORT);
   const redis = await openRedisLinks(config, log);
   const connectPermit = () => takeConnectPermit(redis.adding, prefix, app);
   const providerTokens = credential.kind === 'token' ? createProviderTokenSource(credential) : undefined;
@@ -63,25 +64,17 @@ export async function runWorker(environment: Environment): Promise<number> {
     observer: metrics,
     log,
   });
-  const health = await serveHealth(config.PUSHFLEET_HTTP_PORT, () =>
-    workerHealth({ gate: worker.gate, metrics: metrics.text, stuck: worker.stuck }),
-  );
+  health.serve(workerHealth({ gate: worker.gate, metrics: metrics.text, stuck: worker.stuck }));
   log.info(
     { event: 'worker.started', ...identity, credential: credential.kind, credentialDigest: digest },
     'worker started',
   );
 
   // The worker first: while it stops, /health/ready says so. Redis last: handing back needs it.
-  return stopOnSignal([worker, ...health, redis], { timeoutMs: config.PUSHFLEET_DRAIN_TIMEOUT_MS, log });
-}
-
-async function serveHealth(
-  port: number,
-  sources: () => ReturnType<typeof workerHealth>,
-): Promise<Stoppable[]> {
-  if (port === 0) return [];
-  const server = await startHealthServer(port, sources());
-  return [{ name: 'health', stop: () => server.close() }];
+  return stopOnSignal([worker, ...health.parts, redis], {
+    timeoutMs: config.PUSHFLEET_DRAIN_TIMEOUT_MS,
+    log,
+  });
 }
 
 function version(): string {

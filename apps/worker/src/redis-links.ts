@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigurationError } from '@pushfleet/shared/platform/config';
 import type { Log } from '@pushfleet/shared/platform/log';
 import type { Stoppable } from '@pushfleet/shared/platform/stop';
-import { checkRedis } from '@pushfleet/shared/queue/redis-check';
+import { awaitRedis } from '@pushfleet/shared/queue/redis-check';
 import { connectRedis, type RedisClient, readCa } from '@pushfleet/shared/queue/redis-connection';
 import type { WorkerConfig } from './worker-config.ts';
 
@@ -14,7 +14,7 @@ export interface RedisLinks extends Stoppable {
 }
 
 /**
- * Connects to Redis and checks that it may be used.
+ * Connects to Redis, waiting until it is there, and checks that it may be used.
  *
  * @throws ConfigurationError saying how to mend it
  */
@@ -27,7 +27,7 @@ export async function openRedisLinks(config: WorkerConfig, log: Log): Promise<Re
   };
   const adding = connectRedis(options, 'adding');
   try {
-    await checkRedis(adding);
+    await awaitRedis(adding, log);
   } catch (error) {
     adding.disconnect();
     throw error;

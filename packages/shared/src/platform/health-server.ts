@@ -1,5 +1,6 @@
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Stoppable } from './stop.ts';
 
 /** What a process answers over HTTP: to probes, Prometheus, and a few of its own. */
 export interface HealthSources {
@@ -40,6 +41,7 @@ export async function startHealthServer(
     server.once('error', reject);
     server.listen(port, host, resolve);
   });
+  server.unref(); // a start that fails must end, although it was asked about already
   return {
     port: (server.address() as AddressInfo).port,
     close: () =>
@@ -47,6 +49,38 @@ export async function startHealthServer(
         server.close(() => resolve());
         server.closeAllConnections();
       }),
+  };
+}
+
+/** The health server of a process from its first moment on, while it may still wait for Redis or MySQL. */
+export interface ProcessHealth {
+  /** What it answers from now on; until then it is alive and not ready. */
+  serve(sources: HealthSources): void;
+  /** None where the port is 0. */
+  readonly parts: readonly Stoppable[];
+}
+
+const STARTING: HealthSources = {
+  live: () => null,
+  ready: () => 'starting',
+  metrics: async () => '',
+};
+
+/** @throws what listening throws */
+export async function openProcessHealth(port: number): Promise<ProcessHealth> {
+  if (port === 0) return { serve() {}, parts: [] };
+  let current = STARTING;
+  const server = await startHealthServer(port, {
+    live: () => current.live(),
+    ready: () => current.ready(),
+    metrics: () => current.metrics(),
+    json: async (path) => current.json?.(path),
+  });
+  return {
+    serve(sources) {
+      current = sources;
+    },
+    parts: [{ name: 'health', stop: () => server.close() }],
   };
 }
 

@@ -1,15 +1,25 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigurationError } from '../platform/config.ts';
+import type { Log } from '../platform/log.ts';
+import { untilServerIsThere } from '../platform/server-wait.ts';
 import type { RedisClient } from './redis-connection.ts';
 
 /** The oldest Redis that BullMQ 6 recommends. */
 const OLDEST = [6, 2] as const;
+const ASKED_FOR_MS = 2_000;
+
+/** Redis does not answer, or is still loading its data. Asking again later may help. */
+export class RedisAwayError extends Error {
+  readonly code = 'PUSHFLEET_REDIS_AWAY';
+  override readonly name = 'RedisAwayError';
+}
 
 /**
  * The start-up check: Redis answers, keeps what it acknowledges, and never evicts. Anything less loses
  * jobs silently, so nothing starts on it.
  *
  * @param patienceMs how long an unreachable or loading Redis is asked again
+ * @throws RedisAwayError when it is not there by then
  * @throws ConfigurationError with all faults, each with its mend
  */
 export async function checkRedis(redis: RedisClient, patienceMs = 5_000): Promise<void> {
@@ -58,15 +68,25 @@ export function redisFaults(info: string): string[] {
 /** Asking again changes nothing about these. */
 const REFUSED = /^(NOAUTH|WRONGPASS|NOPERM)\b|certificate|altnames/;
 
+/** The start-up check of a process: waits for Redis as long as it takes. @throws ConfigurationError */
+export function awaitRedis(redis: RedisClient, log: Log): Promise<void> {
+  return untilServerIsThere({
+    server: 'Redis',
+    setting: 'PUSHFLEET_REDIS_URL',
+    open: () => checkRedis(redis, ASKED_FOR_MS),
+    isAway: (error) => error instanceof RedisAwayError,
+    log,
+  });
+}
+
 async function readInfo(redis: RedisClient, until: number, cause: { last?: Error }): Promise<string> {
   for (;;) {
     const info = await within(redis.info(), until - Date.now()).catch((error: Error) => error);
     if (typeof info === 'string' && !/^loading:1/m.test(info)) return info;
     const refused = [info, cause.last].find((error) => error instanceof Error && REFUSED.test(error.message));
-    if (Date.now() + 100 >= until || refused !== undefined)
-      throw new ConfigurationError([
-        unreachable(typeof info === 'string' ? info : (refused ?? cause.last ?? info)),
-      ]);
+    if (refused !== undefined) throw new ConfigurationError([unreachable(refused)]);
+    if (Date.now() + 100 >= until)
+      throw new RedisAwayError(unreachable(typeof info === 'string' ? info : (cause.last ?? info)));
     await sleep(100);
   }
 }
