@@ -8,6 +8,7 @@ import type { Lane } from '@pushfleet/shared/domain/lanes';
 import type { ApnsRequest, OpenConnection } from './apns-connection.ts';
 import { ConnectSchedule } from './connect-schedule.ts';
 import { GovernedLink, type LinkOptions } from './governed-link.ts';
+import { tellLost } from './lost-connection.ts';
 import { ReconnectBackoff } from './reconnect-backoff.ts';
 import { mayStart } from './send-window.ts';
 import { SlotWaiters } from './slot-waiters.ts';
@@ -200,12 +201,7 @@ class Governor implements ConnectionGovernor {
     if (link === this.#current) {
       this.#current = undefined;
       const retryInMs = this.#backoff.afterEnd(link.end());
-      if (!this.#closed) {
-        this.options.log.warn(
-          { event: 'connection.lost', detail, open: link.open, retryInMs },
-          'APNs connection is lost',
-        );
-      }
+      if (!this.#closed) tellLost(this.options.log, detail, link.open, retryInMs);
       this.#connectIn(retryInMs);
     }
     this.#serve();
