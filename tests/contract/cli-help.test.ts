@@ -9,7 +9,8 @@ import { BINARY } from '../harness/command-line.ts';
 
 /** The commands of the contract that are here. */
 const COMMANDS = [
-  ...['up', 'migrate', 'producer', 'worker', 'board', 'simulator', 'status', 'explain', 'device', 'send'],
+  ...['up', 'migrate', 'doctor', 'producer', 'worker', 'board', 'simulator'],
+  ...['status', 'explain', 'device', 'send'],
   ...[
     'cancel',
     'replay',

@@ -3,6 +3,7 @@ import { addCancel } from './commands/cancel.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addDevice } from './commands/device.ts';
 import { addDevices } from './commands/devices.ts';
+import { addDoctor } from './commands/doctor.ts';
 import { addExplain } from './commands/explain.ts';
 import { addMigrate } from './commands/migrate.ts';
 import { addPauseAndResume } from './commands/pause-resume.ts';
@@ -26,6 +27,7 @@ export function buildProgram(): Command {
 
   addUpCommand(program);
   addMigrate(program);
+  addDoctor(program);
   addProcesses(program);
   addSimulator(program);
   addStatus(program);

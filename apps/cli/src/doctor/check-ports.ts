@@ -1,0 +1,85 @@
+import { createServer } from 'node:net';
+import { ConfigurationError, type Environment, loadConfig } from '@pushfleet/shared/platform/config';
+import { type Finding, fault, ok } from './finding.ts';
+
+interface Port {
+  readonly setting: 'PUSHFLEET_HTTP_PORT' | 'PUSHFLEET_BOARD_PORT';
+  readonly port: number;
+  readonly host: string | undefined;
+}
+
+/** The ports that these settings open here, each for a moment; one that a Pushfleet has open is fine. */
+export async function checkPorts(environment: Environment): Promise<Finding[]> {
+  return Promise.all(configuredPorts(environment).map(portFinding));
+}
+
+function configuredPorts(environment: Environment): Port[] {
+  try {
+    const config = loadConfig(
+      ['PUSHFLEET_HTTP_PORT', 'PUSHFLEET_BOARD_PORT', 'PUSHFLEET_BOARD_HOST'],
+      environment,
+    );
+    const hasBoard = Object.entries(environment).some(
+      ([name, value]) => name.startsWith('PUSHFLEET_BOARD_') && value !== undefined,
+    );
+    const ports: Port[] = [
+      { setting: 'PUSHFLEET_HTTP_PORT', port: config.PUSHFLEET_HTTP_PORT, host: undefined },
+    ];
+    if (hasBoard)
+      ports.push({
+        setting: 'PUSHFLEET_BOARD_PORT',
+        port: config.PUSHFLEET_BOARD_PORT,
+        host: config.PUSHFLEET_BOARD_HOST,
+      });
+    return ports.filter(({ port }) => port !== 0);
+  } catch (error) {
+    if (error instanceof ConfigurationError) return []; // Said with the settings.
+    throw error;
+  }
+}
+
+async function portFinding({ setting, port, host }: Port): Promise<Finding> {
+  const check = `port ${port}`;
+  const refusal = await tryListening(port, host);
+  if (refusal === null) return ok(check, `free for ${setting}`);
+  if (refusal === 'EADDRINUSE') {
+    if (await isPushfleet(port, host)) return ok(check, `a Pushfleet has it open for ${setting}`);
+    return fault(check, `another program has the port of ${setting}`, `${setting}=${await freePort(host)}`);
+  }
+  return fault(
+    check,
+    `${setting} cannot be opened (${refusal})`,
+    refusal === 'EADDRNOTAVAIL' || refusal === 'ENOTFOUND'
+      ? 'PUSHFLEET_BOARD_HOST=0.0.0.0 (or an address of this machine)'
+      : `${setting}=${await freePort(host)}`,
+  );
+}
+
+/** Null, or the error's code. */
+function tryListening(port: number, host: string | undefined): Promise<string | null> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    server.listen(port, host, () => server.close(() => resolve(null)));
+  });
+}
+
+async function freePort(host: string | undefined): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(0));
+    server.listen(0, host, () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+async function isPushfleet(port: number, host = '127.0.0.1'): Promise<boolean> {
+  try {
+    const answer = await fetch(`http://${host}:${port}/health/live`, { signal: AbortSignal.timeout(1_000) });
+    return answer.ok && /^(ok\n|\{"status":"ok"\})$/.test(await answer.text());
+  } catch {
+    return false;
+  }
+}

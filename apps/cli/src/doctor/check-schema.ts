@@ -1,0 +1,114 @@
+import { quoteName, type SchemaMapping } from '@pushfleet/shared/domain/schema-mapping';
+import {
+  type BackendSchema,
+  BackendSchemaError,
+  dueIndexStatement,
+  type MissingName,
+  missingSentence,
+  readBackendSchema,
+  splitName,
+} from '@pushfleet/shared/store/backend-schema';
+import type { Database } from '@pushfleet/shared/store/database';
+import { missingTokenIndex } from '@pushfleet/shared/store/token-index';
+import { type Finding, fault, ok, warning } from './finding.ts';
+import { mappingMend, type TableColumns } from './mapping-mend.ts';
+
+/** The backend's tables, columns and indexes, by the rules of every start. */
+export async function checkSchema(
+  database: Database,
+  mapping: SchemaMapping,
+  zone: string,
+): Promise<{ readonly findings: Finding[]; readonly backend: BackendSchema | null }> {
+  let backend: BackendSchema;
+  try {
+    backend = await readBackendSchema(database, mapping);
+  } catch (error) {
+    if (!(error instanceof BackendSchemaError)) throw error;
+    return { findings: await schemaFaults(database, mapping, error), backend: null };
+  }
+  return {
+    backend,
+    findings: [
+      ok("backend's tables", 'tables and columns are there'),
+      backend.dueQueryHasIndex
+        ? ok('due index', 'finding due rows has an index')
+        : fault('due index', 'finding due rows reads the whole table', dueIndexStatement(mapping)),
+      await tokenIndex(database, mapping),
+      ...(await dueColumn(database, mapping, backend, zone)),
+    ],
+  };
+}
+
+async function schemaFaults(
+  database: Database,
+  mapping: SchemaMapping,
+  { missing, message }: BackendSchemaError,
+): Promise<Finding[]> {
+  if (missing.length === 0)
+    return [
+      fault(
+        "backend's tables",
+        message,
+        'map a view that makes of it what is said, with PUSHFLEET_SCHEMA_FILE',
+      ),
+    ];
+  const there = await readTables(database);
+  return missing.map((name: MissingName) =>
+    fault("backend's tables", missingSentence(name), mappingMend(name, mapping, there)),
+  );
+}
+
+async function readTables(database: Database): Promise<TableColumns> {
+  const rows = await database.rows<{ table: string; column: string; type: string }>(
+    `SELECT table_name AS \`table\`, column_name AS \`column\`, LOWER(data_type) AS type
+       FROM information_schema.columns WHERE table_schema = ? AND table_name NOT LIKE 'pushfleet\\_%'
+      ORDER BY table_name, ordinal_position`,
+    [database.name],
+  );
+  const tables = new Map<string, { column: string; type: string }[]>();
+  for (const { table, ...column } of rows) tables.set(table, [...(tables.get(table) ?? []), column]);
+  return tables;
+}
+
+async function tokenIndex(database: Database, mapping: SchemaMapping): Promise<Finding> {
+  const statement = await missingTokenIndex(database, mapping);
+  return statement === null
+    ? ok('device token index', 'finding a device token has an index')
+    : warning(
+        'device token index',
+        'pushfleet device and the library read all device tokens to find one',
+        statement,
+      );
+}
+
+async function dueColumn(
+  database: Database,
+  { notification }: SchemaMapping,
+  { dueIsTimestamp }: BackendSchema,
+  zone: string,
+): Promise<Finding[]> {
+  if (!dueIsTimestamp) return [ok('due column', `a DATETIME, wall time in ${zone}`)];
+  const [schema, table] = splitName(database.name, notification.table);
+  const [column] = await database.rows<{ extra: string }>(
+    'SELECT LOWER(extra) AS extra FROM information_schema.columns WHERE table_schema = ? AND table_name = ? AND column_name = ?',
+    [schema, table, notification.due],
+  );
+  const name = `${notification.table}.${notification.due}`;
+  if (column?.extra.includes('on update'))
+    return [
+      fault(
+        'due column',
+        `${name} is a TIMESTAMP that each change of its row sets to now, setting "${notification.sent}" too`,
+        `ALTER TABLE ${quoteName(notification.table)} MODIFY ${quoteName(notification.due)} TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP;`,
+      ),
+    ];
+  return zone === 'UTC'
+    ? [ok('due column', `${name} is a TIMESTAMP and read as UTC`)]
+    : [
+        warning(
+          'due column',
+          `${name} is a TIMESTAMP, which MySQL gives as UTC: PUSHFLEET_TIMEZONE=${zone} does not apply to it`,
+          'PUSHFLEET_TIMEZONE=UTC (unless another mapped column is a DATETIME)',
+        ),
+      ];
+}

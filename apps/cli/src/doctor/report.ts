@@ -1,0 +1,30 @@
+import { colors, plural } from '../output.ts';
+import type { Finding, FindingState } from './finding.ts';
+
+const PAINT: Readonly<Record<FindingState, (text: string) => string>> = {
+  ok: colors.green,
+  warning: colors.yellow,
+  fault: colors.red,
+  skipped: colors.dim,
+};
+
+/** The findings as aligned lines, each mend below what it mends, and a sum. */
+export function reportText(findings: readonly Finding[]): string {
+  const width = Math.max(...findings.map(({ check }) => check.length));
+  const indent = ' '.repeat(9 + width + 2);
+  const lines = findings.flatMap(({ check, state, what, mend }) => [
+    `${PAINT[state](state.padEnd(9))}${check.padEnd(width + 2)}${what.replaceAll('\n', `\n${indent}`)}`,
+    ...(mend ?? '')
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => `${indent}${colors.bold('→')} ${line}`),
+  ]);
+  return `${lines.join('\n')}\n\n${sum(findings)}`;
+}
+
+function sum(findings: readonly Finding[]): string {
+  const count = (state: FindingState) => findings.filter((finding) => finding.state === state).length;
+  const faults = count('fault');
+  const head = faults === 0 ? colors.green('no faults') : colors.red(plural(faults, 'fault'));
+  return `${head}, ${plural(count('warning'), 'warning')}, ${count('ok')} ok, ${count('skipped')} skipped`;
+}
