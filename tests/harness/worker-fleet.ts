@@ -40,6 +40,8 @@ export interface FleetOptions {
   readonly retryDelaysMs?: readonly number[];
   /** Default 10 s. */
   readonly requestTimeoutMs?: number;
+  /** How long lanes may stand still before they count as stuck. Default a minute. */
+  readonly stuckAfterMs?: number;
   /** A Redis of its own, for tests that hurt it. */
   readonly ownRedis?: boolean;
 }
@@ -189,6 +191,7 @@ export async function startWorkerFleet(options: FleetOptions = {}): Promise<Work
           maxAttempts: policy?.maxAttempts ?? options.maxAttempts ?? 8,
           delaysMs: options.retryDelaysMs ?? [1_000, 5_000, 30_000],
         },
+        stuckAfterMs: options.stuckAfterMs,
         observer: { batchStarted() {}, answered() {}, settled() {}, resentUnanswered() {} },
         log,
       });

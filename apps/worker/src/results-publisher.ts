@@ -12,6 +12,7 @@ const REMEMBERED_MS = 60_000;
 /** Most that is remembered, in characters of progress: 10 million recipients in full batches. */
 const REMEMBERED_CHARACTERS = 16_000_000;
 const TOLD_AGAIN_WITHIN_MS = 10_000;
+const SAME_REFUSAL_MS = 30_000;
 
 export interface ResultsPublisherOptions {
   /** Names this worker in the ids of results; unique in the fleet. */
@@ -46,6 +47,7 @@ export class ResultsPublisher {
   #toldCharacters = 0;
   #busy = false;
   #count = 0;
+  #refusalToldAt = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly options: ResultsPublisherOptions) {}
 
@@ -132,15 +134,23 @@ export class ResultsPublisher {
     this.#busy = false;
   }
 
+  /** That Redis is away others say; that it is there and refuses nobody else would. */
+  #tell(error: unknown, results: number): void {
+    const isRefusal = error instanceof Error && error.name === 'ReplyError';
+    const isNews = isRefusal && performance.now() - this.#refusalToldAt > SAME_REFUSAL_MS;
+    if (isNews) this.#refusalToldAt = performance.now();
+    this.options.log[isNews ? 'warn' : 'debug'](
+      { event: 'results.refused', err: error, results },
+      'Redis did not take results; trying again',
+    );
+  }
+
   async #add(group: readonly Entry[]): Promise<boolean> {
     try {
       await within(this.options.add(group), ANSWER_WITHIN_MS);
       return true;
     } catch (error) {
-      this.options.log.debug(
-        { event: 'results.refused', err: error, results: group.length },
-        'Redis did not take results; trying again',
-      );
+      this.#tell(error, group.length);
       return false;
     }
   }

@@ -42,6 +42,8 @@ export interface WorkerOptions {
   readonly maxInFlight: number;
   readonly policy: RetryPolicy;
   readonly observer: SendingObserver;
+  /** How long lanes may stand still before `stuck` says so. Default a minute. */
+  readonly stuckAfterMs?: number;
   /** How long APNs must answer mostly 5xx to be down. Default 5 s. */
   readonly outageAfterMs?: number;
   readonly log: Log;
@@ -51,7 +53,7 @@ export interface RunningWorker extends Stoppable {
   readonly gate: LaneGate;
   /** Jobs that run at the moment. */
   readonly running: number;
-  /** Null, or why the lanes cannot notice jobs. */
+  /** Null, or why nothing comes of the jobs although nothing speaks against it. */
   stuck(): string | null;
 }
 
@@ -115,7 +117,13 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     checkpoints,
     readCheckpoint: ({ lane, jobId }) => readCheckpoint(redis.working, prefix, app, lane, jobId),
     results,
-    observer: options.observer,
+    observer: {
+      ...options.observer,
+      answered(...facts) {
+        lanes.moved();
+        options.observer.answered(...facts);
+      },
+    },
     policy: options.policy,
     lockDurationMs: LOCK_DURATION_MS,
     worker,
@@ -128,6 +136,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     maxInFlight: options.maxInFlight,
     gate,
     process: (lane, job, hold) => processor.process(lane, job, hold),
+    stuckAfterMs: options.stuckAfterMs,
     log,
   });
 

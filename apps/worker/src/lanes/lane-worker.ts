@@ -43,7 +43,6 @@ export interface LaneWorkerOptions {
 /** How soon a job comes back that was taken while another run of it is still ending here. */
 const SECOND_START_MS = 500;
 const SAME_ERROR_MS = 10_000;
-const DEAF_MS = 60_000;
 
 /** One lane of this worker: takes its jobs from BullMQ and gives them back. */
 export class LaneWorker {
@@ -87,12 +86,11 @@ export class LaneWorker {
   }
 
   /**
-   * Whether an idle, open lane has stopped asking for jobs although Redis can be reached: BullMQ asks
-   * every few seconds at least, and its waiting connection has wedged before.
+   * For how long an open lane that has room for more has not asked for jobs, in milliseconds. BullMQ asks
+   * every few seconds at least, whatever runs meanwhile; its waiting connection has wedged before.
    */
-  get isDeaf(): boolean {
-    const { redis } = this.options;
-    return redis.status === 'ready' && this.#running.size === 0 && this.#bull.silentForMs > DEAF_MS;
+  get deafForMs(): number {
+    return this.#running.size < this.#budget.allowed() ? this.#bull.silentForMs : 0;
   }
 
   get running(): number {

@@ -13,6 +13,8 @@ export interface LanesOptions {
   readonly maxInFlight: number;
   readonly gate: LaneGate;
   readonly process: (lane: Lane, job: LaneJob, hold: RunHold) => Promise<JobEnd>;
+  /** How long lanes may stand still before they count as stuck. Default a minute. */
+  readonly stuckAfterMs?: number;
   readonly log: Log;
 }
 
@@ -20,6 +22,7 @@ export interface LanesOptions {
 const MAX_JOBS = 128;
 const REDIS_PAUSE_MS = 1_000;
 const SAME_REFUSAL_MS = 30_000;
+const STUCK_AFTER_MS = 60_000;
 /** For the connection, Redis and the log, after the lanes. */
 const LEFT_FOR_OTHERS_MS = 2_000;
 /** For checkpoint, result and hand-back, after the last answer. */
@@ -31,6 +34,7 @@ export class Lanes {
   readonly #workers: readonly LaneWorker[];
   #redisTimer: NodeJS.Timeout | undefined;
   #refusalToldAt = Number.NEGATIVE_INFINITY;
+  #movedAt = performance.now();
 
   constructor(private readonly options: LanesOptions) {
     // Two windows full: while one batch waits for its last answers the next ones keep the window full.
@@ -42,11 +46,12 @@ export class Lanes {
           lane,
           maxJobs: MAX_JOBS,
           maxRecipients,
-          process: (job, hold) => options.process(lane, job, hold),
+          process: (job, hold) => this.#process(lane, job, hold),
           onRedisRefuses: (error) => this.#onRedisRefuses(error),
         }),
     );
     options.gate.onChange((change) => {
+      this.moved();
       for (const worker of this.#workers) {
         if (change.isOpen) worker.open();
         else worker.close(change.closedBy);
@@ -64,10 +69,24 @@ export class Lanes {
     return this.#workers.reduce((sum, worker) => sum + worker.running, 0);
   }
 
-  /** Null, or why a lane cannot notice jobs although it is open. */
+  /** Something came of the jobs: an answer, a start, an end. */
+  moved(): void {
+    this.#movedAt = performance.now();
+  }
+
+  /**
+   * Null, or why the lanes stand still although they are open and Redis can be reached: one does not ask for
+   * jobs, or those that run do not go on. APNs answers or is given up within seconds, and a rate lets some
+   * push through each second: nothing at all for so long is a run that waits for what does not come.
+   */
   stuck(): string | null {
-    const lane = this.#workers.find((worker) => worker.isDeaf);
-    return lane === undefined ? null : `the ${lane.lane} lane has no connection to wait for jobs on`;
+    const { gate, redis, stuckAfterMs = STUCK_AFTER_MS } = this.options;
+    if (!gate.isOpen || redis.status !== 'ready') return null;
+    const deaf = this.#workers.find((worker) => worker.deafForMs > stuckAfterMs);
+    if (deaf !== undefined) return `the ${deaf.lane} lane has no connection to wait for jobs on`;
+    const stillForMs = performance.now() - this.#movedAt;
+    if (this.running === 0 || stillForMs <= stuckAfterMs) return null;
+    return `${this.running} jobs run, and nothing has come of them for ${Math.round(stillForMs / 1_000)} s`;
   }
 
   /** While a probe is due each lane takes one job. */
@@ -93,6 +112,11 @@ export class Lanes {
     for (const worker of this.#workers) worker.drainUntil(answersUntil);
     while (this.#workers.some((worker) => !worker.isIdle) && performance.now() < until) await sleep(5);
     await Promise.race([Promise.all(this.#workers.map((worker) => worker.disconnect())), sleep(500)]);
+  }
+
+  async #process(lane: Lane, job: LaneJob, hold: RunHold): Promise<JobEnd> {
+    this.moved();
+    return this.options.process(lane, job, hold).finally(() => this.moved());
   }
 
   /** Without a pause an idle lane would ask some thousand times a second. */
