@@ -14,6 +14,9 @@ export interface Probed {
   readonly kind: 'token' | 'certificate';
 }
 
+/** Credential, topic and environment: APNs judges them together. */
+const CHECK = 'APNs credential';
+
 /**
  * APNs looks at credential and topic before the device token (Apple, "Handling notification responses from
  * APNs"), so BadDeviceToken means that both are good.
@@ -28,7 +31,7 @@ export function answerFinding(
     case 'BadDeviceToken':
     case 'MissingDeviceToken':
       return ok(
-        'APNs credential',
+        CHECK,
         `APNs (${environment}) takes the ${kind === 'token' ? 'key' : 'certificate'} for ${topic}`,
       );
     case 'TopicDisallowed':
@@ -36,7 +39,7 @@ export function answerFinding(
     case 'MissingTopic':
     case 'DeviceTokenNotForTopic':
       return fault(
-        'APNs topic',
+        CHECK,
         `${said}: this credential may not push to ${topic}`,
         'PUSHFLEET_APNS_TOPIC=BUNDLEID (the bundle id of an app of this team that the key may push to; in Xcode under Signing & Capabilities)',
       );
@@ -44,27 +47,23 @@ export function answerFinding(
     case 'BadEnvironmentKeyInToken':
     case 'BadCertificateEnvironment':
       return fault(
-        'APNs environment',
+        CHECK,
         `${said}: the credential is one of the ${other === 'sandbox' ? 'sandbox' : 'production environment'}`,
         `PUSHFLEET_APNS_ENVIRONMENT=${other} (or a credential of ${environment})`,
       );
     case 'ExpiredProviderToken':
-      return fault(
-        'APNs credential',
-        `${said}: the clock of this machine is off`,
-        'timedatectl set-ntp true',
-      );
+      return fault(CHECK, `${said}: the clock of this machine is off`, 'timedatectl set-ntp true');
     case 'TooManyProviderTokenUpdates':
     case 'TooManyRequests':
       return warning(
-        'APNs credential',
+        CHECK,
         `${said}, which says nothing about the credential`,
         'pushfleet doctor, in 20 minutes',
       );
   }
   if (status === 403)
     return fault(
-      'APNs credential',
+      CHECK,
       said,
       kind === 'token'
         ? 'PUSHFLEET_APNS_KEY_FILE, PUSHFLEET_APNS_KEY_ID and PUSHFLEET_APNS_TEAM_ID must be of one key that was not revoked: compare them with developer.apple.com under Keys'
@@ -72,15 +71,11 @@ export function answerFinding(
     );
   if (status === 200)
     return warning(
-      'APNs credential',
+      CHECK,
       `${said} for a device token that cannot exist`,
       'PUSHFLEET_APNS_URL must lead to APNs',
     );
-  return warning(
-    'APNs credential',
-    `${said}, which says nothing about the credential`,
-    'pushfleet doctor, later',
-  );
+  return warning(CHECK, `${said}, which says nothing about the credential`, 'pushfleet doctor, later');
 }
 
 const CLOCK_FAULT_MS = 300_000;

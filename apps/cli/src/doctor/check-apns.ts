@@ -61,7 +61,7 @@ export async function checkApns(environment: Environment, now: () => number): Pr
         now(),
       ),
     );
-  return [...findings, ...hostFinding(config), ...(await ask(config, credential, now))];
+  return [...findings, hostFinding(config), ...(await ask(config, credential, now))];
 }
 
 /** The key is looked at although other settings are wrong. */
@@ -83,17 +83,18 @@ function signingKey(environment: Environment): Finding[] {
 function hostFinding({
   PUSHFLEET_APNS_URL: url,
   PUSHFLEET_APNS_ENVIRONMENT: environment,
-}: WorkerConfig): Finding[] {
-  if (url === undefined || !/(^|\.)apple\.com$/.test(new URL(url).hostname)) return [];
-  const isSandbox = /sandbox|development/.test(new URL(url).hostname);
-  if (isSandbox === (environment === 'sandbox')) return [];
-  return [
-    fault(
-      'APNs environment',
-      `PUSHFLEET_APNS_URL leads to the ${isSandbox ? 'sandbox' : 'production environment'}, PUSHFLEET_APNS_ENVIRONMENT is ${environment}`,
-      `PUSHFLEET_APNS_ENVIRONMENT=${isSandbox ? 'sandbox' : 'production'}`,
-    ),
-  ];
+}: WorkerConfig): Finding {
+  const host = url === undefined ? undefined : new URL(url).hostname;
+  if (host === undefined || !/(^|\.)apple\.com$/.test(host))
+    return ok('APNs environment', host === undefined ? environment : `${environment}, at ${host}`);
+  const led = /sandbox|development/.test(host) ? 'sandbox' : 'production';
+  return led === environment
+    ? ok('APNs environment', `${environment}, at ${host}`)
+    : fault(
+        'APNs environment',
+        `PUSHFLEET_APNS_URL leads to ${host}, of the environment ${led}; PUSHFLEET_APNS_ENVIRONMENT is ${environment}`,
+        `PUSHFLEET_APNS_ENVIRONMENT=${led} (or leave PUSHFLEET_APNS_URL empty)`,
+      );
 }
 
 async function ask(config: WorkerConfig, credential: ApnsCredential, now: () => number): Promise<Finding[]> {
@@ -133,7 +134,7 @@ async function swappedIds(
   );
   if (answer === null || answer.status === 403) return null;
   return fault(
-    'key id',
+    'APNs credential',
     'key id and team id are swapped: APNs takes them the other way round',
     swapMend(keyId, teamId),
   );

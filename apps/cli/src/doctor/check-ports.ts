@@ -39,16 +39,16 @@ function configuredPorts(environment: Environment): Port[] {
 }
 
 async function portFinding({ setting, port, host }: Port): Promise<Finding> {
-  const check = `port ${port}`;
+  const check = setting;
   const refusal = await tryListening(port, host);
-  if (refusal === null) return ok(check, `free for ${setting}`);
+  if (refusal === null) return ok(check, `port ${port} is free`);
   if (refusal === 'EADDRINUSE') {
-    if (await isPushfleet(port, host)) return ok(check, `a Pushfleet has it open for ${setting}`);
-    return fault(check, `another program has the port of ${setting}`, `${setting}=${await freePort(host)}`);
+    if (await isPushfleet(port, host)) return ok(check, `a Pushfleet has port ${port} open`);
+    return fault(check, `another program has port ${port}`, `${setting}=${await freePort(host)}`);
   }
   return fault(
     check,
-    `${setting} cannot be opened (${refusal})`,
+    `port ${port} cannot be opened (${refusal})`,
     refusal === 'EADDRNOTAVAIL' || refusal === 'ENOTFOUND'
       ? 'PUSHFLEET_BOARD_HOST=0.0.0.0 (or an address of this machine)'
       : `${setting}=${await freePort(host)}`,

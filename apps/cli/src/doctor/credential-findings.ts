@@ -70,26 +70,27 @@ export function certificateFindings(
   now: number,
 ): Finding[] {
   const { validTo, subject } = new X509Certificate(certPem);
-  const findings = [expiryFinding(Date.parse(validTo), now)];
   const bundleId = /^UID=(.+)$/m.exec(subject)?.[1];
-  if (bundleId !== undefined && topic !== bundleId && !topic.startsWith(`${bundleId}.`))
-    findings.push(
-      fault(
-        'certificate topic',
-        `the certificate is of ${bundleId}, the topic is ${topic}`,
-        `PUSHFLEET_APNS_TOPIC=${bundleId}`,
-      ),
-    );
-  // "Apple Development IOS Push Services: …" against "Apple Push Services: …", which is good for both.
-  if (environment === 'production' && /^CN=.*Development.*Push/m.test(subject))
-    findings.push(
-      fault(
-        'certificate environment',
-        'the certificate is one of the sandbox, the environment is production',
-        'PUSHFLEET_APNS_ENVIRONMENT=sandbox (or a certificate "Apple Push Services")',
-      ),
-    );
-  return findings;
+  const isOfTopic = bundleId === undefined || topic === bundleId || topic.startsWith(`${bundleId}.`);
+  // "Apple Development IOS Push Services: …"; "Apple Push Services: …" is good for both.
+  const isSandboxOnly = /^CN=.*Development.*Push/m.test(subject);
+  return [
+    expiryFinding(Date.parse(validTo), now),
+    isOfTopic
+      ? ok('certificate topic', `the certificate is good for ${topic}, as far as it says`)
+      : fault(
+          'certificate topic',
+          `the certificate is of ${bundleId}, the topic is ${topic}`,
+          `PUSHFLEET_APNS_TOPIC=${bundleId}`,
+        ),
+    environment === 'production' && isSandboxOnly
+      ? fault(
+          'certificate environment',
+          'the certificate is one of the sandbox, the environment is production',
+          'PUSHFLEET_APNS_ENVIRONMENT=sandbox (or a certificate "Apple Push Services")',
+        )
+      : ok('certificate environment', `nothing speaks against ${environment}`),
+  ];
 }
 
 /** @param endsAt milliseconds since 1970, as `now` */
