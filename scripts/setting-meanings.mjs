@@ -55,7 +55,7 @@ export const MEANINGS = {
   PUSHFLEET_DRAIN_TIMEOUT_MS:
     'Time to finish after SIGTERM. Whoever stops the process must wait longer before it kills.',
   PUSHFLEET_HTTP_PORT:
-    'Port of `/health/live`, `/health/ready` and `/metrics`; 0 is none. The image sets 9464.',
+    'Port of `/health/live`, `/health/ready`, `/metrics`, and of the producer `/scaling/<app>`; 0 is none. The image sets 9464.',
   PUSHFLEET_BOARD_HOST: 'Address that the board listens on. Another than loopback needs a login.',
   PUSHFLEET_BOARD_PORT: 'Its port.',
   PUSHFLEET_BOARD_BASE_PATH:
