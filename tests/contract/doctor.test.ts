@@ -333,6 +333,16 @@ const SEEDED: Seeded[] = [
     apply: statement,
   },
   {
+    fault: 'a right on our own tables that is missing',
+    check: 'pushfleet_* tables',
+    what: /SELECT command denied .*pushfleet_fleet/,
+    seed: () => account((sql) => !sql.includes('pushfleet_fleet')),
+    apply: async (mend) => {
+      expect(mend).toContain('give this user the right');
+      await database.query(`GRANT SELECT ON ${database.name}.pushfleet_fleet TO 'doc'@'127.0.0.1'`);
+    },
+  },
+  {
     fault: 'rights that are too many',
     check: 'MySQL rights',
     what: /may do more .*DELETE on pf_\w+\.token/,
