@@ -265,6 +265,31 @@ const SEEDED: Seeded[] = [
     apply: setting,
   },
   {
+    fault: 'certificate that ends soon',
+    check: 'certificate expiry',
+    what: /ends on \d{4}-\d\d-\d\d, in \d days$/,
+    state: 'warning',
+    seed: () => certificate(9),
+    apply: (mend) => {
+      expect(mend).toContain('set PUSHFLEET_APNS_CERT_FILE');
+      return certificate(390);
+    },
+  },
+  {
+    fault: 'certificate of the sandbox with production',
+    check: 'certificate environment',
+    what: /one of the sandbox/,
+    seed: () => certificate(90, 'Apple Development IOS Push Services'),
+    apply: setting,
+  },
+  {
+    fault: 'certificate of another topic',
+    check: 'certificate topic',
+    what: /is of com\.example\.shop, the topic is com\.example\.other/,
+    seed: async () => ({ ...(await certificate(90)), PUSHFLEET_APNS_TOPIC: 'com.example.other' }),
+    apply: setting,
+  },
+  {
     fault: 'topic that the key may not push to',
     check: 'APNs credential',
     what: /400 TopicDisallowed/,
@@ -462,6 +487,19 @@ function namedKey(): Environment {
   const path = join(directory, `AuthKey_${KEY_ID}.p8`);
   writeFileSync(path, keyText());
   return { PUSHFLEET_APNS_KEY_FILE: path };
+}
+
+/** A certificate as Apple's are, with its key. @returns settings with it in place of the signing key */
+async function certificate(days: number, service = 'Apple Push Services'): Promise<Environment> {
+  const path = join(directory, `certificate-${days}.pem`);
+  const subject = `/UID=${TOPIC}/CN=${service}: ${TOPIC}`;
+  const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+  const files = ['-keyout', `${path}.key`, '-out', path];
+  await promisify(execFile)('openssl', [...args, ...files, '-subj', subject, '-days', String(days)]);
+  const key = Object.fromEntries(
+    ['KEY_FILE', 'KEY_ID', 'TEAM_ID'].map((name) => [`PUSHFLEET_APNS_${name}`, '']),
+  );
+  return { ...key, PUSHFLEET_APNS_CERT_FILE: path, PUSHFLEET_APNS_CERT_KEY_FILE: `${path}.key` };
 }
 
 /** Rows that were sent just now, by a backend on the clock of that zone. */
