@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { createPrivateKey } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -244,6 +244,22 @@ const SEEDED: Seeded[] = [
     },
   },
   {
+    fault: 'key that others may read',
+    check: 'secret files',
+    what: /PUSHFLEET_APNS_KEY_FILE: .* may be read by others/,
+    state: 'warning',
+    seed: () => {
+      const open = mkdtempSync(join(tmpdir(), 'pushfleet-open-'));
+      closers.push(() => rmSync(open, { recursive: true }));
+      chmodSync(open, 0o755);
+      const path = join(open, 'key.p8');
+      writeFileSync(path, keyText());
+      chmodSync(path, 0o644);
+      return { PUSHFLEET_APNS_KEY_FILE: path };
+    },
+    apply: async (mend) => void (await promisify(execFile)('sh', ['-c', mend])),
+  },
+  {
     fault: 'key id that has not ten characters',
     check: 'key id',
     what: /PUSHFLEET_APNS_KEY_ID is "ABC123"/,
@@ -353,8 +369,8 @@ const SEEDED: Seeded[] = [
   {
     fault: 'a right that is missing',
     check: 'MySQL rights',
-    what: /lacks SELECT on notification, UPDATE \(sent\) on notification, SELECT on notification_token$/,
-    seed: () => account((sql) => !/`notification_token` |UPDATE \(sent\)/.test(sql)),
+    what: /lacks SELECT on notification, UPDATE \(sent\) on notification, SELECT on notification_token, SELECT on pushfleet_dispatch, .*/,
+    seed: () => account((sql) => !/`(notification_token|pushfleet_dispatch)` |UPDATE \(sent\)/.test(sql)),
     apply: statement,
   },
   {

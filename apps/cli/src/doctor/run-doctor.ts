@@ -7,6 +7,7 @@ import { checkMysql } from './check-mysql.ts';
 import { checkPorts } from './check-ports.ts';
 import { checkRedis } from './check-redis.ts';
 import { type Finding, skipped } from './finding.ts';
+import { secretFileFindings } from './secret-files.ts';
 import { rolesOf, settingsFindings } from './settings-findings.ts';
 
 /**
@@ -28,6 +29,7 @@ export async function runDoctor(environment: Environment, now: () => number = Da
   const mysql = roles.producer ? await checkMysql(known, now()) : null;
   return [
     ...settingsFindings(environment, roles),
+    ...secretFileFindings(known),
     ...(mysql?.findings ?? [
       skipped('MySQL', 'not looked at: PUSHFLEET_MYSQL_URL is not set here (a worker needs none)'),
     ]),
