@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -53,6 +54,15 @@ afterAll(async () => {
   await own?.stop();
   rmSync(directory, { recursive: true, force: true });
 }, 60_000);
+
+test.each([
+  ['check', 'rules', 'pushfleet.rules.yml'],
+  ['check', 'config', 'prometheus.yml'],
+  ['test', 'rules', 'pushfleet.rules.test.yml'],
+])('promtool %s %s %s', (...words) => {
+  const cwd = new URL('../../deploy/prometheus/', import.meta.url);
+  expect(execFileSync('promtool', words, { cwd, encoding: 'utf8' })).toContain('SUCCESS');
+});
 
 test('every expression of rules and dashboard has a series after a fleet was scraped for half a minute', async () => {
   // 5 of 16 first digits: refused for good, for now, and dead.
