@@ -80,7 +80,10 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const close of closers.splice(0)) await close();
   simulator.reset();
+  await mysql.query("SET GLOBAL binlog_format = 'MIXED'");
   await database.drop();
+  await redis.config('SET', 'maxmemory-policy', 'noeviction');
+  await redis.config('SET', 'appendonly', 'yes');
   await redis.flushall();
 });
 

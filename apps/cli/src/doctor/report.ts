@@ -14,10 +14,11 @@ export function reportText(findings: readonly Finding[]): string {
   const indent = ' '.repeat(9 + width + 2);
   const lines = findings.flatMap(({ check, state, what, mend }) => [
     `${PAINT[state](state.padEnd(9))}${check.padEnd(width + 2)}${what.replaceAll('\n', `\n${indent}`)}`,
+    // One arrow, so that several lines can be copied together.
     ...(mend ?? '')
       .split('\n')
       .filter(Boolean)
-      .map((line) => `${indent}${colors.bold('→')} ${line}`),
+      .map((line, at) => `${indent}${at === 0 ? colors.bold('→') : ' '} ${line}`),
   ]);
   return `${lines.join('\n')}\n\n${sum(findings)}`;
 }
