@@ -16,13 +16,28 @@ afterEach(async () => {
   own = undefined;
 }, 60_000);
 
+async function copyOf({ redis, dir }: FleetOnOwnRedis): Promise<void> {
+  await redis.bgrewriteaof();
+  await untilTrue(
+    () => redis.info('persistence'),
+    (info) => info.includes('aof_rewrite_in_progress:0') && info.includes('aof_rewrite_scheduled:0'),
+  );
+  cpSync(join(dir, 'data'), join(dir, 'older'), { recursive: true });
+}
+
+async function setBack(redisOf: FleetOnOwnRedis): Promise<void> {
+  await redisOf.kill();
+  rmSync(join(redisOf.dir, 'data'), { recursive: true });
+  cpSync(join(redisOf.dir, 'older'), join(redisOf.dir, 'data'), { recursive: true });
+  await redisOf.start();
+}
+
 test('F19: Redis comes back with older data: jobs of finished batches do not rise, and nobody is asked again', async () => {
   own = await startFleetOnOwnRedis({
     simulator: { latencyMs: 10, streamLimit: STREAMS },
     environment: { PUSHFLEET_BATCH_SIZE: '100', PUSHFLEET_RATE_PER_SECOND: '500' },
   });
-  const { fleet, redis, dir } = own;
-  const [data, older] = [join(dir, 'data'), join(dir, 'older')];
+  const { fleet, redis } = own;
   await insertTokens(
     fleet.database,
     range(1, RECIPIENTS).map((id) => ({ id, deviceToken: deviceToken(id) })),
@@ -36,21 +51,13 @@ test('F19: Redis comes back with older data: jobs of finished batches do not ris
     (accepted) => accepted > 300,
   );
   // All that is still to be sent is in Redis now, and in this copy of it.
-  await redis.bgrewriteaof();
-  await untilTrue(
-    () => redis.info('persistence'),
-    (info) => info.includes('aof_rewrite_in_progress:0') && info.includes('aof_rewrite_scheduled:0'),
-  );
-  cpSync(data, older, { recursive: true });
+  await copyOf(own);
   await fleet.ended([1]);
   await sleep(1_000);
   expect(fleet.simulator.requestCount()).toBe(RECIPIENTS);
 
   await Promise.all([producer.stop(), worker.stop()]);
-  await own.kill();
-  rmSync(data, { recursive: true });
-  cpSync(older, data, { recursive: true });
-  await own.start();
+  await setBack(own);
   expect(await redis.keys('*:b-1-*')).not.toEqual([]);
   // The worker is there first: from a Redis that no producer has looked through it sends nothing.
   await fleet.startWorker();
@@ -71,4 +78,34 @@ test('F19: Redis comes back with older data: jobs of finished batches do not ris
     accepted: RECIPIENTS,
     resentWithoutAnswer: 0,
   });
+}, 120_000);
+
+test('F19: set back under a fleet at work: who has an outcome in MySQL is not asked again, nobody is lost', async () => {
+  const rate = 250;
+  own = await startFleetOnOwnRedis({
+    simulator: { latencyMs: 10, streamLimit: STREAMS },
+    environment: { PUSHFLEET_BATCH_SIZE: '500', PUSHFLEET_RATE_PER_SECOND: String(rate) },
+  });
+  const { fleet } = own;
+  await insertTokens(
+    fleet.database,
+    range(1, RECIPIENTS).map((id) => ({ id, deviceToken: deviceToken(id) })),
+  );
+  await insertGroup(fleet.database, 1, range(1, RECIPIENTS));
+  await Promise.all([fleet.startProducer(), fleet.startProducer(), fleet.startWorker()]);
+  await insertNotifications(fleet.database, [{ id: 1, groupIds: [1] }]);
+  const accepted = (least: number) =>
+    untilTrue(
+      () => fleet.simulator.acceptedCount(),
+      (now) => now > least,
+    );
+  await accepted(100);
+  await copyOf(own);
+  await accepted(1_200);
+  await setBack(own);
+  await fleet.ended([1], 60_000);
+  expect(await fleet.status(1)).toMatchObject({ state: 'done', accepted: RECIPIENTS, failed: 0 });
+  expect(fleet.simulator.distinctAccepted()).toBe(RECIPIENTS);
+  // What was accepted since the last recorded progress, and what was in flight.
+  expect(fleet.simulator.acceptedCount() - RECIPIENTS).toBeLessThanOrEqual(rate + STREAMS);
 }, 120_000);

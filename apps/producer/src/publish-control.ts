@@ -21,6 +21,8 @@ import { removeRisenJobs } from './risen-jobs.ts';
 export const WORKERS_SPEAK_MS = 2_500;
 /** Most cancelled, and most held, dispatches that the copy names; more wait for the first ones to end. */
 const STOPPED_AT_MOST = 1_000;
+/** Less than a worker waits for the look. */
+const LOCKED_AT_MOST_MS = 6_000;
 /** A recovery that takes longer was left by a producer that died. */
 const RECOVERY_MS = 15_000;
 
@@ -32,6 +34,11 @@ export class ControlPublisher {
   readonly #context: ProducerContext;
   readonly #requeueLost: (queues: AppQueues) => Promise<void>;
   readonly #server: ServerRun;
+  /** Runs of the Redis server that were looked through for older data, by app. */
+  readonly #lookedThrough = new Map<
+    string,
+    { readonly server: string | null; readonly since: number; readonly done: boolean }
+  >();
   /** Recoveries of this producer that failed half way. */
   readonly #abandoned = new Set<string>();
   /** Recoveries by other producers, since when they were seen. */
@@ -71,9 +78,10 @@ export class ControlPublisher {
     const server = await this.#server.id();
     const copy = this.#copyOf(row, 'ok', stopped, server);
     if (known?.epoch === epoch && known.phase === 'ok') {
-      if (known.server !== server) await removeRisenJobs(this.#context, queues);
+      const isKnown = known.server === server || (await this.#lookThrough(queues, server));
+      const told = isKnown ? copy : { ...copy, server: known.server };
       // Refused when Redis was emptied since it was read: the next look finds no copy, and recovers.
-      await refreshControlCopy(redis, prefix, app, copy, known);
+      await refreshControlCopy(redis, prefix, app, told, known);
       killPoint('producer.afterControl');
       return;
     }
@@ -101,9 +109,9 @@ export class ControlPublisher {
     try {
       if (!(await announceRecovery(redis, prefix, app, recovering))) return;
       killPoint('producer.inRecovery');
+      await sleep(WORKERS_SPEAK_MS);
       // A copy that is older than what MySQL knows is not emptied, but set back.
       await removeRisenJobs(this.#context, queues);
-      await sleep(WORKERS_SPEAK_MS);
       await this.#requeueLost(queues);
       killPoint('producer.afterRequeue');
       // What operators decided meanwhile must be in the copy that lets workers go on.
@@ -117,6 +125,23 @@ export class ControlPublisher {
       throw error;
     }
     log.info({ event: 'redis.recovered', app, epoch }, 'Redis knows this fleet again');
+  }
+
+  /**
+   * Once for each run of the server; a job that a worker still holds is looked at again until its lock must
+   * have run out or its worker has handed it back.
+   *
+   * @returns whether workers may take jobs from it
+   */
+  async #lookThrough(queues: AppQueues, server: string | null): Promise<boolean> {
+    const app = queues.app.name;
+    const seen = this.#lookedThrough.get(app);
+    if (seen?.server === server && seen.done) return true;
+    const since = seen?.server === server ? seen.since : performance.now();
+    const { locked } = await removeRisenJobs(this.#context, queues);
+    const done = locked === 0 || performance.now() - since > LOCKED_AT_MOST_MS;
+    this.#lookedThrough.set(app, { server, since, done });
+    return done;
   }
 
   /** Whether another producer may still be at it; false once it has taken too long. */

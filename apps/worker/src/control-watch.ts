@@ -12,6 +12,8 @@ export interface ControlWatchOptions {
   readonly read: () => Promise<ControlCopy | null>;
   /** The run of the Redis server that was read from; null where it has none that can be told. */
   readonly readServer: () => Promise<string | null>;
+  /** Told when `knowsServer` changes. */
+  readonly onServer?: (isKnown: boolean) => void;
   readonly log: Log;
 }
 
@@ -65,6 +67,7 @@ export class ControlWatch {
   forgetServer(): void {
     this.#knowsServer = false;
     this.#unknownSince = null;
+    this.options.onServer?.(false);
   }
 
   isCancelled(dispatch: number): boolean {
@@ -115,6 +118,7 @@ export class ControlWatch {
       );
     }
     this.#knowsServer = true;
+    this.options.onServer?.(true);
   }
 
   #tell(): void {

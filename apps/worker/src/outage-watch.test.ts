@@ -9,24 +9,30 @@ afterEach(() => {
 });
 
 /** One answer each so many milliseconds: `5` is a 5xx. Returns which of them were of an outage. */
-function hear(watch: OutageWatch, answers: string, everyMs: number): string {
+function hear(watch: OutageWatch, answers: string, everyMs: number, recipients = 1_000): string {
   return [...answers]
-    .map((answer) => {
+    .map((answer, i) => {
       jest.advanceTimersByTime(everyMs);
-      return watch.note(answer === '5') ? 'o' : '-';
+      return watch.note(answer === '5', `recipient ${i % recipients}`) ? 'o' : '-';
     })
     .join('');
 }
 
 test.each([
   ['nothing but 5xx for five seconds', '5555555', 1_000, '-----oo'],
-  ['one recipient, tried by the schedule', '555', 6_000, '--o'],
-  ['two answers say too little', '55', 60_000, '--'],
+  ['three recipients, tried by the schedule', '555', 6_000, '--o'],
+  ['two say too little', '55', 30_000, '--'],
   ['two of three', '552552552552', 1_000, '------oo-oo-'],
   ['half of them', '5252525252525', 1_000, '-------------'],
   ['refusals show that it works', '5555422222222', 1_000, '-------------'],
+  ['what lies behind a silence is forgotten', '55555', 60_001, '-----'],
 ])('%s', (_, answers, everyMs, outage) => {
   expect(hear(new OutageWatch(), answers, everyMs)).toBe(outage);
+});
+
+test('one device that gets 5xx each time, or two, are no outage, however long it goes', () => {
+  for (const devices of [1, 2])
+    expect(hear(new OutageWatch(), '5'.repeat(60), 5_000, devices)).not.toContain('o');
 });
 
 test('at full speed a burst of 5xx of less than five seconds is no outage', () => {
@@ -38,14 +44,14 @@ test('at full speed a burst of 5xx of less than five seconds is no outage', () =
   expect(hear(watch, '5'.repeat(300), 1)).toContain('o');
 });
 
-test('it is remembered for a minute, and forgotten at once as a reason to stop again', () => {
+test('it is remembered for a minute; the first 5xx after it are not the next one', () => {
   const watch = new OutageWatch();
   expect(watch.isRecent).toBe(false);
   hear(watch, '555555', 1_000);
   expect(watch.isRecent).toBe(true);
   watch.ended();
-  expect(hear(watch, '555', 1_000)).toBe('---');
-  jest.advanceTimersByTime(56_000);
+  expect(hear(watch, '5555555555', 3_000)).toBe('----------');
+  jest.advanceTimersByTime(29_000);
   expect(watch.isRecent).toBe(true);
   jest.advanceTimersByTime(1_001);
   expect(watch.isRecent).toBe(false);

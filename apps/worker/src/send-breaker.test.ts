@@ -56,7 +56,7 @@ test('an outage of APNs stops everything under a name of its own; 5xx probes are
   const hear = (times: number) => {
     for (let i = 0; i < times; i++) {
       jest.advanceTimersByTime(1_000);
-      breaker.answered(true);
+      breaker.answered(true, `recipient ${i}`);
     }
   };
   hear(5);

@@ -63,10 +63,12 @@ export function startWorker(options: WorkerOptions): RunningWorker {
   const { app } = identity;
   const gate = new LaneGate();
   gate.close('noControl'); // until the first copy was read
+  gate.close('unknownServer');
   const server = new ServerRun(redis.adding);
   const control = new ControlWatch({
     read: () => readControlCopy(redis.adding, prefix, app),
     readServer: () => server.id(),
+    onServer: (isKnown) => gate.set('unknownServer', !isKnown),
     log,
   });
   redis.adding.on('close', () => control.forgetServer());

@@ -71,7 +71,6 @@ class Stage {
       },
       control: {
         current: () => ({}) as never,
-        knowsServer: true,
         isCancelled: () => false,
         isHeld: () => this.held,
       },

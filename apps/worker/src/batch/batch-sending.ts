@@ -91,7 +91,7 @@ export class BatchSending {
     const { batch, parts } = this;
     const now = Date.now();
     const freeResends = this.#freeResends.get(position) ?? 0;
-    if (answer.answered) parts.breaker.answered(isServerError(answer));
+    if (answer.answered) parts.breaker.answered(isServerError(answer), batch.deviceTokens[position]!);
     const effect = applyAnswer(this.progress, batch.indexes[position]!, answer, {
       policy: parts.policy,
       now,

@@ -14,7 +14,7 @@ import type { TopicBreakers } from '../topic-breakers.ts';
 /** What every batch of this worker is sent with. */
 export interface SendingParts {
   readonly governor: Pick<ConnectionGovernor, 'acquire' | 'tryAcquire' | 'send' | 'release'>;
-  readonly control: Pick<ControlWatch, 'current' | 'knowsServer' | 'isCancelled' | 'isHeld'>;
+  readonly control: Pick<ControlWatch, 'current' | 'isCancelled' | 'isHeld'>;
   readonly limiter: Pick<RateLimiter, 'tryTake' | 'take'>;
   readonly breaker: SendBreaker;
   readonly topicBreakers: Pick<TopicBreakers, 'of'>;

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lane } from '@pushfleet/shared/domain/lanes';
 import type { Log } from '@pushfleet/shared/platform/log';
 import { BatchRun } from '../batch/batch-run.ts';
@@ -9,7 +8,6 @@ import type { JobEnd, LaneJob } from './lane-worker.ts';
 import type { RunHold } from './run-hold.ts';
 
 const SAME_REFUSAL_MS = 10_000;
-const LOOK_AGAIN_MS = 50;
 
 /** Decides what a job holds, and sends it if it is a batch for this worker. */
 export class JobProcessor {
@@ -23,11 +21,6 @@ export class JobProcessor {
   ) {}
 
   async process(lane: Lane, job: LaneJob, hold: RunHold): Promise<JobEnd> {
-    if (!this.parts.control.knowsServer) {
-      // Of older data, it may have been removed by the time that the server is known.
-      await this.#untilServerIsKnown(hold.signal);
-      return { kind: 'back' };
-    }
     const control = this.parts.control.current();
     if (!this.isOpen() || control === null) return { kind: 'back' };
     const intake = openBatch(job.id, job.data, this.identity, control.fleet);
@@ -42,10 +35,6 @@ export class JobProcessor {
     }
     const run = { lane, jobId: job.id, lockToken: job.lockToken, attemptsStarted: job.attemptsStarted };
     return BatchRun.start(intake.batch, job.attemptsMade, run, hold, this.parts);
-  }
-
-  async #untilServerIsKnown(signal: AbortSignal): Promise<void> {
-    while (!this.parts.control.knowsServer && !signal.aborted) await sleep(LOOK_AGAIN_MS);
   }
 
   #tell(log: Log, batch: string, why: string): void {

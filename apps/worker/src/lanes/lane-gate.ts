@@ -2,6 +2,7 @@
 export type GateCause =
   | 'stopping'
   | 'noControl'
+  | 'unknownServer'
   | 'recovering'
   | 'mismatch'
   | 'paused'

@@ -87,11 +87,11 @@ export async function finishCommand(
   id: number,
   result: CommandResult,
 ): Promise<void> {
-  // No device token stays in a wish that is done.
+  // No device token stays in a wish that is done. A result that is there already was committed with its effect.
   await database.change(
-    `UPDATE ${tables.command} SET succeeded = ?, result = ?,
+    `UPDATE ${tables.command} SET result = IF(succeeded IS NULL, ?, result), succeeded = IFNULL(succeeded, ?),
             arguments = IF(verb = 'send' AND JSON_VALID(arguments), JSON_REMOVE(arguments, '$.deviceToken'), arguments) WHERE id = ?`,
-    [result.succeeded, result.result, id],
+    [result.result, result.succeeded, id],
   );
 }
 

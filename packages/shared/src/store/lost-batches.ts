@@ -61,6 +61,8 @@ export interface StoredBatch extends QueuedBatch {
   readonly state: string;
   /** Recipients that have their outcome. */
   readonly settled: number;
+  /** Some of them failed: a person may retry them in Bull Board. */
+  readonly hasFailed: boolean;
 }
 
 /** By `dispatch-seq`; those that MySQL does not know are missing. */
@@ -73,7 +75,7 @@ export async function readStoredBatches(
     const page = batches.slice(from, from + 100);
     const rows = await database.arrays(
       `SELECT dispatch_id, seq, generation, revision, nonce, state,
-          accepted + rejected + retired + expired + cancelled + failed FROM ${tables.batch}
+          accepted + rejected + retired + expired + cancelled + failed, failed > 0 FROM ${tables.batch}
         WHERE ${page.map(() => '(dispatch_id = ? AND seq = ?)').join(' OR ')}`,
       page.flatMap(({ dispatch, seq }) => [dispatch, seq]),
     );
@@ -82,6 +84,7 @@ export async function readStoredBatches(
         ...toQueued(row),
         state: String(row[5]),
         settled: Number(row[6]),
+        hasFailed: Number(row[7]) === 1,
       });
   }
   return stored;
@@ -100,15 +103,18 @@ function toQueued([dispatchId, seq, generation, revision, nonce]: unknown[]): Qu
 /**
  * Parks batches that Redis has lost, ready to be queued again at once with the next generation. Whatever
  * was recorded since the batch was listed (its revision is another) means that it was not lost.
+ *
+ * @param pauseMs until they are queued again
  */
 export async function parkLost(
   { database, tables }: Store,
   lost: readonly QueuedBatch[],
+  pauseMs = 0,
 ): Promise<QueuedBatch[]> {
   const parked: QueuedBatch[] = [];
   for (const batch of lost) {
     const matched = await database.change(
-      `UPDATE ${tables.batch} SET state = 'parked', not_before = UTC_TIMESTAMP(3), revision = revision + 1
+      `UPDATE ${tables.batch} SET state = 'parked', not_before = UTC_TIMESTAMP(3) + INTERVAL ${Math.floor(pauseMs * 1000)} MICROSECOND, revision = revision + 1
         WHERE dispatch_id = ? AND seq = ? AND state = 'queued' AND revision = ?`,
       [batch.dispatchId, batch.seq, batch.revision],
     );
