@@ -129,7 +129,7 @@ async function runBlock({ at, marker, code }: Block): Promise<string> {
 
 /** As a regular expression, `…` being anything. */
 function pattern(shown: string): RegExp {
-  const parts = shown.split('…').map((part) => part.trim().replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  const parts = shown.split('…').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
   return new RegExp(parts.join('[^]*'));
 }
 
