@@ -29,8 +29,8 @@ const ANSWER_WITHIN_MS = 15_000;
 export type RedisUse = 'adding' | 'working';
 
 export function connectRedis(options: RedisConnectionOptions, use: RedisUse): RedisClient {
-  const { target } = options;
-  const common = commonOptions(options, use);
+  const { target, username } = userBesidePassword(options);
+  const common = { ...commonOptions(options, use), ...(username !== undefined && { username }) };
   const client =
     target.kind === 'cluster'
       ? new Cluster([...target.urls], { redisOptions: common, enableOfflineQueue: use === 'working' })
@@ -55,6 +55,27 @@ export function connectRedis(options: RedisConnectionOptions, use: RedisUse): Re
     told = false;
   });
   return client;
+}
+
+/**
+ * ioredis reads `redis://user@host` as a user with an empty password, and takes that over the password
+ * among its options. So where the password comes apart from the address, the user goes with it. In a
+ * Cluster that way also to the nodes that no address names.
+ */
+function userBesidePassword({ target, password }: RedisConnectionOptions): {
+  readonly target: RedisTarget;
+  readonly username?: string;
+} {
+  if (password === undefined || target.kind === 'sentinel') return { target };
+  const urls = (target.kind === 'single' ? [target.url] : target.urls).map((url) => new URL(url));
+  const username = urls.find((url) => url.password === '' && url.username !== '')?.username;
+  if (username === undefined) return { target };
+  for (const url of urls) if (url.password === '') url.username = '';
+  const hrefs = urls.map((url) => url.href);
+  return {
+    target: target.kind === 'single' ? { kind: 'single', url: hrefs[0]! } : { kind: 'cluster', urls: hrefs },
+    username: decodeURIComponent(username),
+  };
 }
 
 function commonOptions(
