@@ -48,7 +48,7 @@ beforeAll(async () => {
     };
   }
   await apply('migrate');
-}, 60_000);
+}, 240_000);
 
 afterAll(async () => {
   const admin = fleet?.database;
@@ -57,7 +57,7 @@ afterAll(async () => {
   await fleet?.stop();
   await redis?.stop();
   rmSync(redisDirectory, { recursive: true, force: true });
-}, 60_000);
+}, 240_000);
 
 test('migrate makes the tables with its account, and says what to do where a right is missing', async () => {
   const table = `\`${state}\`.\`pushfleet_batch\``;
@@ -128,7 +128,7 @@ test('a whole broadcast, retirement, pause, rate, cancel and status run with the
   expect(await producer.stop()).toBe(0);
   for (const { output } of [producer, worker]) expect(output()).not.toMatch(/denied|NOPERM|"level":"error"/);
   expect(await deniedByRedis()).toEqual([]);
-}, 60_000);
+}, 240_000);
 
 test("the board's account reads no device token and changes nothing", async () => {
   const { denied } = await connected('board');
@@ -194,7 +194,7 @@ test('each right of the producer that is missing is told with its table and the 
   for (const one of range(10_001, id)) expect((await finished(one)).state).toBe('done');
   await worker.stop();
   await producer.stop();
-}, 120_000);
+}, 240_000);
 
 test('without the rights that it needs at once a producer does not start, and says why', async () => {
   const needed = rightsOf('producer').filter(
@@ -209,7 +209,7 @@ test('without the rights that it needs at once a producer does not start, and sa
     expect([table, stderr]).toEqual([table, expect.stringContaining('deploy/grants')]);
     expect([table, exitCode]).not.toEqual([table, 0]);
   }
-}, 60_000);
+}, 240_000);
 
 test('each right of an operator that is missing is told by the command', async () => {
   const { database } = fleet;
@@ -234,7 +234,7 @@ test('each right of an operator that is missing is told by the command', async (
     expect([table, said.at(-1)]).toEqual([table, expect.stringMatching(new RegExp(`\\b${table}\\b`))]);
     expect([table, said.at(-1)]).toEqual([table, expect.stringContaining('deploy/grants')]);
   }
-}, 120_000);
+}, 240_000);
 
 test('a Redis user without a right is told so at the start, and the default user is off', async () => {
   const [anonymous, wrong] = await Promise.all([

@@ -102,7 +102,7 @@ async function dieAndGoOn(fleet: Fleet, point: KillPoint, pass: number, number: 
   const late = fleet.simulator
     .acceptedTimes()
     .filter((at) => at >= diedAt - LATENCY_MS - 200 - DEATH_HEARD_MS && at <= diedAt).length;
-  const bound = isProducer && !RECOVERY.has(point) ? 0 : Math.max(STREAMS, late);
+  const bound = isProducer && !RECOVERY.has(point) ? 0 : STREAMS + late;
   expect(duplicates).toBeLessThanOrEqual(bound);
   expect(firstTimes.filter((at) => at > diedAt || at < startedAt)).toEqual([]);
   for (const id of [ids[0]!, ids.at(-1)!]) {
