@@ -58,7 +58,7 @@ function slowPlanner() {
   return planner;
 }
 
-test('cancelled while its large audience is planned: planning stops, and status counts what was planned', async () => {
+test('F11: cancelled while its large audience is planned: planning stops, and status counts what was planned', async () => {
   await insertNotifications(fleet.database, [{ id: 1, groupIds: [1] }]);
   await new DueRowClaimer(producer, () => {}).look();
   const planner = slowPlanner();
@@ -97,7 +97,7 @@ test('cancelled while its large audience is planned: planning stops, and status 
   expect(row).toEqual({ finished: 1, sent: 0 });
 }, 60_000);
 
-test('cancelled after its audience was planned: one look ends all of it', async () => {
+test('F11: cancelled after its audience was planned: one look ends all of it', async () => {
   await insertNotifications(fleet.database, [{ id: 2, groupIds: [1] }]);
   await new DueRowClaimer(producer, () => {}).look();
   const planner = new AudiencePlanner(producer, () => {});

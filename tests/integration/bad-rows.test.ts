@@ -60,7 +60,7 @@ test('rows that cannot be sent end as invalid with a reason, and the others go o
   expect(unsent.map(({ id }) => id)).toEqual(bad.map(([id]) => id));
 }, 120_000);
 
-test('an invalid row is sent once it is mended', async () => {
+test('F15: an invalid row is sent once it is mended', async () => {
   const { database, simulator } = fleet;
   await database.query("UPDATE notification SET message = 'mended' WHERE id = 1");
   await waitFor(() => simulator.accepted().some(({ payload }) => payload.includes('mended')), 30_000);

@@ -67,7 +67,7 @@ async function claimMinutes(
   return claimedAt;
 }
 
-test('the night the clocks go back in Berlin: what was due in the first pass is sent in the first pass', async () => {
+test('F24: the night the clocks go back in Berlin: what was due in the first pass is sent in the first pass', async () => {
   const claimed = await claimMinutes({ PUSHFLEET_TIMEZONE: 'Europe/Berlin' }, '2026-10-24T23:50:00Z', 150, {
     1: '2026-10-25 01:59:00',
     2: '2026-10-25 02:00:00',
@@ -78,7 +78,7 @@ test('the night the clocks go back in Berlin: what was due in the first pass is 
   expect(claimed).toEqual({ 1: '23:59', 2: '00:00', 3: '01:00', 4: '02:00', 5: '02:15' });
 }, 60_000);
 
-test('the night the clocks go forward in Berlin: a time that never comes is sent when the clocks jump over it', async () => {
+test('F24: the night the clocks go forward in Berlin: a time that never comes is sent when the clocks jump over it', async () => {
   const claimed = await claimMinutes({ PUSHFLEET_TIMEZONE: 'Europe/Berlin' }, '2026-03-29T00:50:00Z', 30, {
     1: '2026-03-29 01:59:00',
     2: '2026-03-29 02:30:00',
@@ -88,7 +88,7 @@ test('the night the clocks go forward in Berlin: a time that never comes is sent
   expect(claimed).toEqual({ 1: '00:59', 2: '01:00', 3: '01:00', 4: '01:10' });
 }, 60_000);
 
-test('Tokyo, and the old rule of today: a row of 23:59:59 is not lost at midnight, one of yesterday noon is', async () => {
+test('F24: Tokyo, and the old rule of today: a row of 23:59:59 is not lost at midnight, one of yesterday noon is', async () => {
   const settings = { PUSHFLEET_TIMEZONE: 'Asia/Tokyo', PUSHFLEET_MAX_AGE: 'today' };
   const claimed = await claimMinutes(settings, '2026-05-01T14:55:00Z', 10, {
     1: '2026-05-01 23:59:59',

@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => fleet?.stop(), 60_000);
 
-test('an alert that comes after a flood of single pushes overtakes it', async () => {
+test('F13: an alert that comes after a flood of single pushes overtakes it', async () => {
   const { database, simulator } = fleet;
   const flood = range(1, 5_000);
   await insertTokens(

@@ -287,7 +287,7 @@ test("two callers' transactions race for one key: the second waits, then has the
   }
 });
 
-test('it wakes the daemon after its own commit; with a connection the caller does', async () => {
+test('F36: it wakes the daemon after its own commit; with a connection the caller does', async () => {
   await insertTokens(1);
   const listener = new Redis(redisUrl);
   let wakes = 0;

@@ -97,7 +97,7 @@ test('a notification whose planning fails does not keep others from being planne
 /** Above 1.5 million the planner remembers only strings that stand there twice: here it believes so. */
 const HUGE = { memberships: 2_000_000, lane: 'bulk', signal: new AbortController().signal } as const;
 
-test('an audience of the largest kind that grows while it is planned has nobody twice and nobody missing', async () => {
+test('F25: an audience of the largest kind that grows while it is planned has nobody twice and nobody missing', async () => {
   await insertNotifications(fleet.database, [{ id: 1, groupIds: [1, 2], tokenIds: [5_500] }]);
   await claim();
   const [planning] = await readOwnPlannings(producer.store, producer.owner, 'oldest', 1);

@@ -42,7 +42,7 @@ async function planOf({ sql, values }: { sql: string; values: readonly unknown[]
   );
 }
 
-test('the query for due rows walks the index on sent and due time, not the old rows', async () => {
+test('F21: the query for due rows walks the index on sent and due time, not the old rows', async () => {
   const plan = await planOf(
     dueQuery(store, { from: utcNow(-86_400_000), to: utcNow(60_000) }, 400, 'oldest'),
   );

@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => fleet?.stop(), 60_000);
 
-test('a device that registered again after APNs found it dead stays active, its twin rows go with a dead one', async () => {
+test('F16: a device that registered again after APNs found it dead stays active, its twin rows go with a dead one', async () => {
   const { database, simulator } = fleet;
   simulator.script('device * answer 410 Unregistered timestamp -60s');
   await insertTokens(database, [

@@ -52,7 +52,7 @@ beforeAll(async () => {
 });
 afterAll(() => fleet?.stop(), 60_000);
 
-test('other names, UUID keys, other values and every optional column', async () => {
+test('F31: other names, UUID keys, other values and every optional column', async () => {
   const { database, simulator } = fleet;
   const device = (i: number) => Buffer.from(String(i).padStart(32, '0'), 'hex');
   await database.query('INSERT INTO devices (uuid, hex, status, env) VALUES ?', [

@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => fleet?.stop(), 60_000);
 
-test('rows in Tokyo wall time: due now is sent now, due in an hour waits, due in UTC terms would be nine hours off', async () => {
+test('F24: rows in Tokyo wall time: due now is sent now, due in an hour waits, due in UTC terms would be nine hours off', async () => {
   const { database, simulator } = fleet;
   const wall = (offsetMs: number) => wallTime(Date.now() + offsetMs, ZONE).slice(0, 19);
   await insertTokens(database, [{ id: 1, deviceToken: deviceToken(1) }]);

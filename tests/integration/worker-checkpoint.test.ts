@@ -90,7 +90,7 @@ test('an ended run that shares its lock token with the next one is refused by it
   expect(await writeCheckpoints(fleet.redis, fleet.prefix, APP, entries)).toEqual([false, true]);
 });
 
-test('a worker goes on where a dead one was: it sends to those only that no checkpoint knows as settled', async () => {
+test('F1: a worker goes on where a dead one was: it sends to those only that no checkpoint knows as settled', async () => {
   const recipients = deviceTokens(40);
   const batch = await fleet.add({ deviceTokens: recipients });
   const dead = await takeJob();

@@ -38,7 +38,7 @@ test('a batch is accepted by APNs, told once and for good, and its job is gone',
   );
 });
 
-test('six recipients, six answers: each is tried again in its own time, none early, none accepted twice', async () => {
+test('F6: six recipients, six answers: each is tried again in its own time, none early, none accepted twice', async () => {
   fleet = await startWorkerFleet({ retryDelaysMs: [800] });
   const [limited, unavailable, broken, gone, reset, fine] = deviceTokens(6);
   fleet.apns.script(`
@@ -163,7 +163,7 @@ test('a batch past its deadline is told as expired and sent to nobody', async ()
 });
 
 test.each([
-  ['a copy under another id', (b: object) => ({ ...b, seq: 2 }), /is a copy of b-\d+-2-0/],
+  ['F32: a copy under another id', (b: object) => ({ ...b, seq: 2 }), /is a copy of b-\d+-2-0/],
   ['a job that holds no batch', () => ({ hello: 'a1b2'.repeat(20) }), /^the job does not hold a batch/],
   [
     'lists of different lengths',

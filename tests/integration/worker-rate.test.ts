@@ -20,7 +20,7 @@ function rates(times: readonly number[], from: number, to: number): { worst: num
 }
 
 // On a busy machine it may be fewer: how many there must be, `npm run verify -- rate` looks.
-test('three workers together keep to the rate, and follow a change of it within a second', async () => {
+test('F22: three workers together keep to the rate, and follow a change of it within a second', async () => {
   fleet = await startWorkerFleet({ workers: 3, control: { ratePerSecond: 300 } });
   for (let i = 0; i < 10; i++) await fleet.add({ deviceTokens: deviceTokens(500, `a${i}`) });
   await until(

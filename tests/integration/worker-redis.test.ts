@@ -82,7 +82,7 @@ test('Redis is killed and away for four seconds: the fleet goes on, everybody ge
   expect(fleet.apns.acceptedCount() - 900).toBeLessThanOrEqual(150);
 }, 60_000);
 
-test('a job that its own worker takes again while the first run still waits for an answer runs once, not twice', async () => {
+test('F10: a job that its own worker takes again while the first run still waits for an answer runs once, not twice', async () => {
   fleet = await startWorkerFleet({ requestTimeoutMs: 6_500 });
   const [silent, ...others] = deviceTokens(3);
   fleet.apns.script(`device ${silent} silence times 1 then accept`);
