@@ -206,6 +206,10 @@ test('a fleet at trace level through outcomes and faults of all kinds', async ()
   expect(await crashing.exited).toBe(1);
   expect(crashing.output()).toContain('"process.crashed"');
 
+  // One that waits for its Redis.
+  const away = { PUSHFLEET_REDIS_URL: `redis://:${WRONG_PASSWORD}@127.0.0.1:1` };
+  await start(['worker'], away, '"start.waiting"');
+
   await fleet.ended([1, 2, 7, 8, 9], 20_000);
   await commands();
   await look('at the end', { workerPort, producerPort, boardPort });
@@ -354,7 +358,6 @@ async function commands(): Promise<void> {
     [['producer'], { PUSHFLEET_MYSQL_URL: wrongMysql }],
     [['producer'], { ...own, PUSHFLEET_REDIS_URL: wrongRedis }],
     [['worker'], { PUSHFLEET_REDIS_URL: wrongRedis }],
-    [['worker'], { PUSHFLEET_REDIS_URL: `redis://:${WRONG_PASSWORD}@127.0.0.1:1` }],
     [['status'], { PUSHFLEET_MYSQL_URL: `mysql://u:${WRONG_PASSWORD}@127.0.0.1:1/x` }],
     [['status'], { PUSHFLEET_MYSQL_URL: `mysql//u:${WRONG_PASSWORD}@:x/y` }],
     [['status'], { PUSHFLEET_MYSQL_URL: `${wrongMysql}?password=${WRONG_PASSWORD}` }],
