@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { findFreePort } from '@pushfleet/local-servers/free-port';
 import { startRedis } from '@pushfleet/local-servers/start-redis';
 import { Redis } from 'ioredis';
 import { startRelay } from '../harness/apns-peers.ts';
@@ -9,7 +10,6 @@ import { insertNotifications, insertTokens, range } from '../harness/backend-row
 import { endAll } from '../harness/doomed-fleet.ts';
 import { deviceToken, type Fleet, startFleet } from '../harness/fleet.ts';
 import { type FleetProcess, startProcess } from '../harness/fleet-process.ts';
-import { freePort } from '../harness/free-port.ts';
 import { within } from '../harness/time-limit.ts';
 
 const WAITS_FOR = (server: string) => new RegExp(`"start.waiting","server":"${server}"`);
@@ -45,7 +45,7 @@ function start(name: 'producer' | 'worker' | 'board', environment: Record<string
 /** An address of which nobody knows anything until `open`; then it leads to the server at `address`. */
 async function laterAddress(address: string) {
   const target = Number(new URL(address).port);
-  const port = await freePort();
+  const port = await findFreePort();
   return {
     url: address.replace(`:${target}`, `:${port}`),
     async open() {
@@ -65,7 +65,7 @@ test('started before MySQL and Redis: each says what it waits for, is alive and 
   const mysql = await laterAddress(fleet.environment.PUSHFLEET_MYSQL_URL!);
   const redis = await laterAddress(fleet.environment.PUSHFLEET_REDIS_URL!);
   const PUSHFLEET_REDIS_URL = redis.url;
-  const [ofProducer, ofWorker] = [String(await freePort()), String(await freePort())];
+  const [ofProducer, ofWorker] = [String(await findFreePort()), String(await findFreePort())];
   const producer = start('producer', {
     PUSHFLEET_REDIS_URL,
     PUSHFLEET_MYSQL_URL: mysql.url,
@@ -131,7 +131,10 @@ test.each<[string, Record<string, string>, RegExp[]]>([
       await server.stop();
       rmSync(dir, { recursive: true, force: true });
     });
-    const environment = { PUSHFLEET_REDIS_URL: server.url, PUSHFLEET_HTTP_PORT: String(await freePort()) };
+    const environment = {
+      PUSHFLEET_REDIS_URL: server.url,
+      PUSHFLEET_HTTP_PORT: String(await findFreePort()),
+    };
     for (const name of ['producer', 'worker'] as const) {
       const refused = start(name, environment);
       expect([name, await refused.exited]).toEqual([name, 2]);

@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { findFreePort } from '@pushfleet/local-servers/free-port';
 import type { LocalServer } from '@pushfleet/local-servers/local-server';
 import { type MysqlServer, startMysql } from '@pushfleet/local-servers/start-mysql';
 import { startRedis } from '@pushfleet/local-servers/start-redis';
@@ -28,7 +28,7 @@ let fleet: Fleet;
 
 beforeAll(async () => {
   makeCertificates();
-  redisTlsPort = await freePort();
+  redisTlsPort = await findFreePort();
   [mysql, redis] = await Promise.all([
     startMysql({
       dir: file('mysql'),
@@ -221,12 +221,4 @@ function makeCertificates(): void {
     openssl('x509', '-req', '-in', 'server.csr', ...sign, '-out', `${host}.pem`);
   }
   copyFileSync(file('localhost.pem'), file('server.pem'));
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

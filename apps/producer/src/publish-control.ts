@@ -15,10 +15,9 @@ import { readLongQueued } from '@pushfleet/shared/store/lost-batches';
 import { readCancelledDispatches } from '@pushfleet/shared/store/settle';
 import type { Store } from '@pushfleet/shared/store/store';
 import type { AppQueues, ProducerContext } from './producer-context.ts';
+import { WORKERS_SPEAK_MS } from './reconcile.ts';
 import { removeRisenJobs } from './risen-jobs.ts';
 
-/** Time that workers have to tell what they hold before anything is queued again. */
-export const WORKERS_SPEAK_MS = 2_500;
 /** Most cancelled, and most held, dispatches that the copy names; more wait for the first ones to end. */
 const STOPPED_AT_MOST = 1_000;
 /** Less than a worker waits for the look. */

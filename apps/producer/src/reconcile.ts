@@ -13,6 +13,8 @@ import { tellingOfDead } from './worker-died.ts';
 const AT_ONCE = 500;
 /** More than a producer may take from its commit to the end of its add: what is not there by then never comes. */
 export const MIN_AGE_MS = 10_000;
+/** Time that workers have to tell what they hold before anything is queued again. */
+export const WORKERS_SPEAK_MS = 2_500;
 /** How long a recovery waits for what workers have just told to be recorded. */
 const RECORDED_WITHIN_MS = 3_000;
 const LOOK_AGAIN_MS = 150;

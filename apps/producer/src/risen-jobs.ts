@@ -10,10 +10,9 @@ import {
 } from '@pushfleet/shared/queue/risen-jobs';
 import { parkLost, readStoredBatches, type StoredBatch } from '@pushfleet/shared/store/lost-batches';
 import type { AppQueues, ProducerContext } from './producer-context.ts';
+import { WORKERS_SPEAK_MS } from './reconcile.ts';
 
 const AT_ONCE = 100;
-/** Workers that ran such a job may still tell what they know of it before it is queued again. */
-const WORKERS_SPEAK_MS = 2_500;
 
 export interface RisenJobs {
   readonly removed: number;

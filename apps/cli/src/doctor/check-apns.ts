@@ -132,7 +132,8 @@ async function swappedIds(
   const answer = await probeApns(transport, config.PUSHFLEET_APNS_TOPIC, authorization(swapped, now)).catch(
     () => null,
   );
-  if (answer === null || answer.status === 403) return null;
+  // Nothing else proves it: 429 and 5xx are said to anybody.
+  if (answer?.reason !== 'BadDeviceToken') return null;
   return fault(
     'APNs credential',
     'key id and team id are swapped: APNs takes them the other way round',
