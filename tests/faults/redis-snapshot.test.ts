@@ -80,32 +80,42 @@ test('F19: Redis comes back with older data: jobs of finished batches do not ris
   });
 }, 120_000);
 
-test('F19: set back under a fleet at work: who has an outcome in MySQL is not asked again, nobody is lost', async () => {
-  const rate = 250;
-  own = await startFleetOnOwnRedis({
-    simulator: { latencyMs: 10, streamLimit: STREAMS },
-    environment: { PUSHFLEET_BATCH_SIZE: '500', PUSHFLEET_RATE_PER_SECOND: String(rate) },
-  });
-  const { fleet } = own;
-  await insertTokens(
-    fleet.database,
-    range(1, RECIPIENTS).map((id) => ({ id, deviceToken: deviceToken(id) })),
-  );
-  await insertGroup(fleet.database, 1, range(1, RECIPIENTS));
-  await Promise.all([fleet.startProducer(), fleet.startProducer(), fleet.startWorker()]);
-  await insertNotifications(fleet.database, [{ id: 1, groupIds: [1] }]);
-  const accepted = (least: number) =>
-    untilTrue(
-      () => fleet.simulator.acceptedCount(),
-      (now) => now > least,
+test.each([
+  ['its worker goes on', false],
+  ['its worker died with it, so that its jobs come back as they were long ago', true],
+])(
+  'F19: set back in the middle of a broadcast, and %s: nobody is lost, and nobody whose outcome is recorded is asked again',
+  async (_, workerDies) => {
+    const rate = 250;
+    own = await startFleetOnOwnRedis({
+      simulator: { latencyMs: 10, streamLimit: STREAMS },
+      environment: { PUSHFLEET_BATCH_SIZE: '500', PUSHFLEET_RATE_PER_SECOND: String(rate) },
+    });
+    const { fleet } = own;
+    await insertTokens(
+      fleet.database,
+      range(1, RECIPIENTS).map((id) => ({ id, deviceToken: deviceToken(id) })),
     );
-  await accepted(100);
-  await copyOf(own);
-  await accepted(1_200);
-  await setBack(own);
-  await fleet.ended([1], 60_000);
-  expect(await fleet.status(1)).toMatchObject({ state: 'done', accepted: RECIPIENTS, failed: 0 });
-  expect(fleet.simulator.distinctAccepted()).toBe(RECIPIENTS);
-  // What was accepted since the last recorded progress, and what was in flight.
-  expect(fleet.simulator.acceptedCount() - RECIPIENTS).toBeLessThanOrEqual(rate + STREAMS);
-}, 120_000);
+    await insertGroup(fleet.database, 1, range(1, RECIPIENTS));
+    await Promise.all([fleet.startProducer(), fleet.startProducer()]);
+    const worker = await fleet.startWorker();
+    await insertNotifications(fleet.database, [{ id: 1, groupIds: [1] }]);
+    const accepted = (least: number) =>
+      untilTrue(
+        () => fleet.simulator.acceptedCount(),
+        (now) => now > least,
+      );
+    await accepted(100);
+    await copyOf(own);
+    await accepted(1_200);
+    if (workerDies) worker.kill('SIGKILL');
+    await setBack(own);
+    if (workerDies) await fleet.startWorker();
+    await fleet.ended([1], 60_000);
+    expect(await fleet.status(1)).toMatchObject({ state: 'done', accepted: RECIPIENTS, failed: 0 });
+    expect(fleet.simulator.distinctAccepted()).toBe(RECIPIENTS);
+    // What was accepted since the last recorded progress, and what was in flight.
+    expect(fleet.simulator.acceptedCount() - RECIPIENTS).toBeLessThanOrEqual(rate + STREAMS);
+  },
+  120_000,
+);
