@@ -6,6 +6,7 @@
  */
 import { parseArgs } from 'node:util';
 import { ensureInstalledAndBuilt } from './setup.mjs';
+import { wholeOption } from './whole-option.mjs';
 
 const say = (line) => process.stdout.write(`${line}\n`);
 const started = performance.now();
@@ -20,16 +21,10 @@ function readOptions() {
       built: { type: 'boolean', default: false },
     },
   });
-  const whole = (name, low, high) => {
-    const number = Number(values[name]);
-    if (!Number.isInteger(number) || number < low || number > high)
-      throw new Error(`--${name} must be a whole number from ${low} to ${high}`);
-    return number;
-  };
   return {
-    seconds: whole('seconds', 5, 3_600),
-    seed: whole('seed', 0, 2 ** 31 - 1),
-    recipients: whole('recipients', 1_000, 2_000_000),
+    seconds: wholeOption(values, 'seconds', 5, 3_600),
+    seed: wholeOption(values, 'seed', 0, 2 ** 31 - 1),
+    recipients: wholeOption(values, 'recipients', 1_000, 2_000_000),
     keep: values.keep,
     built: values.built,
   };

@@ -5,6 +5,7 @@
  */
 import { parseArgs } from 'node:util';
 import { ensureInstalledAndBuilt } from './setup.mjs';
+import { wholeOption } from './whole-option.mjs';
 
 const say = (line) => process.stdout.write(`${line}\n`);
 
@@ -17,15 +18,14 @@ function readOptions() {
       built: { type: 'boolean', default: false },
     },
   });
-  const whole = (name, low, high) => {
-    const number = Number(values[name]);
-    if (!Number.isInteger(number) || number < low || number > high)
-      throw new Error(`--${name} must be a whole number from ${low} to ${high}`);
-    return number;
-  };
   const { keep, built } = values;
   // The simulator keeps each push, two million of them at most.
-  return { seconds: whole('seconds', 60, 3_600), seed: whole('seed', 0, 2 ** 31 - 1), keep, built };
+  return {
+    seconds: wholeOption(values, 'seconds', 60, 3_600),
+    seed: wholeOption(values, 'seed', 0, 2 ** 31 - 1),
+    keep,
+    built,
+  };
 }
 
 let options;

@@ -9,7 +9,7 @@ import { newProgress } from '@pushfleet/shared/domain/batch-progress';
 import { ACCEPTED } from '@pushfleet/shared/domain/outcomes';
 import { decodeRecipients } from '@pushfleet/shared/domain/recipient-list';
 import type { Database, Statements } from '@pushfleet/shared/store/database';
-import { releasePlannings } from '@pushfleet/shared/store/plans';
+import { releasePlannings } from '@pushfleet/shared/store/planning-leases';
 import { insertGroup, insertNotifications, insertTokens, range } from '../harness/backend-rows.ts';
 import { deviceToken, type Fleet, startFleet } from '../harness/fleet.ts';
 import { type OpenProducer, openProducerContext } from '../harness/producer-context.ts';

@@ -10,7 +10,7 @@ import { producerSettings } from '@pushfleet/shared/platform/process-settings';
 import { leaveInTime, type Stoppable, stopOnSignal } from '@pushfleet/shared/platform/stop';
 import { consumeResults } from '@pushfleet/shared/queue/results-consumer';
 import { countTooOldRows } from '@pushfleet/shared/store/due-rows';
-import { releasePlannings } from '@pushfleet/shared/store/plans';
+import { releasePlannings } from '@pushfleet/shared/store/planning-leases';
 import { Brake } from './brake.ts';
 import { BreakerKeeper } from './breakers.ts';
 import { backendZone, DueRowClaimer } from './claim-due-rows.ts';

@@ -9,14 +9,13 @@ import {
   readDirectMembers,
 } from '@pushfleet/shared/store/audience';
 import { withdrawClaims } from '@pushfleet/shared/store/claims';
+import { renewLeases, takeOverPlannings } from '@pushfleet/shared/store/planning-leases';
 import {
   type PlannedPage,
   type Planning,
   PlanningLostError,
   readOwnPlannings,
-  renewLeases,
   saveSmallPlans,
-  takeOverPlannings,
 } from '@pushfleet/shared/store/plans';
 import { appFilterOf } from './app-filter.ts';
 import { NO_COUNTS, sortMembers, toBatches } from './audience-plan.ts';

@@ -12,8 +12,11 @@ export interface ControlWatchOptions {
   readonly read: () => Promise<ControlCopy | null>;
   /** The run of the Redis server that was read from; null where it has none that can be told. */
   readonly readServer: () => Promise<string | null>;
-  /** Told when `knowsServer` changes. */
-  readonly onServer?: (isKnown: boolean) => void;
+  /**
+   * Told false at the loss of a connection, and true when a producer has removed the jobs of finished batches
+   * from the server that answers now: one that was started with older data brings them back (F19).
+   */
+  readonly onServer: (isKnown: boolean) => void;
   readonly log: Log;
 }
 
@@ -55,19 +58,11 @@ export class ControlWatch {
     return this.#copy === null && performance.now() - this.#seenAt <= STALE_MS;
   }
 
-  /**
-   * False from the loss of a connection until a producer has removed the jobs of finished batches from the
-   * server that answers now: one that was started with older data brings them back (F19).
-   */
-  get knowsServer(): boolean {
-    return this.#knowsServer;
-  }
-
   /** To be called when the connection to Redis is lost. */
   forgetServer(): void {
     this.#knowsServer = false;
     this.#unknownSince = null;
-    this.options.onServer?.(false);
+    this.options.onServer(false);
   }
 
   isCancelled(dispatch: number): boolean {
@@ -118,7 +113,7 @@ export class ControlWatch {
       );
     }
     this.#knowsServer = true;
-    this.options.onServer?.(true);
+    this.options.onServer(true);
   }
 
   #tell(): void {
