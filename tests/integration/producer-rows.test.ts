@@ -7,7 +7,7 @@ import { DispatchCompleter } from '@pushfleet/app-producer/complete-dispatches';
 import { executeCommands } from '@pushfleet/app-producer/execute-commands';
 import { releaseMendedRows } from '@pushfleet/app-producer/invalid-rows';
 import { AudiencePlanner } from '@pushfleet/app-producer/plan-audiences';
-import { requestCommand } from '@pushfleet/shared/store/commands';
+import { finishCommand, readCommandResult, requestCommand } from '@pushfleet/shared/store/commands';
 import mysql from 'mysql2/promise';
 import { insertNotifications, insertTokens, range, utcNow } from '../harness/backend-rows.ts';
 import { deviceToken, type Fleet, startFleet } from '../harness/fleet.ts';
@@ -116,6 +116,14 @@ test('a cancel whose producer died after it took it is carried out by another', 
   );
   await executeCommands(producer, () => {});
   expect(await states()).toEqual({ cancelled: 1 });
+});
+
+test('a result that was committed with its effect is not overwritten by who heard nothing of the commit', async () => {
+  const id = await requestCommand(producer.store, { verb: 'cancel', notificationId: '1' }, 'test');
+  const done = { succeeded: true, result: 'push-17' };
+  await finishCommand(producer.store, id, done);
+  await finishCommand(producer.store, id, { succeeded: false, result: 'it failed: no answer' });
+  expect(await readCommandResult(producer.store, id)).toEqual(done);
 });
 
 test('a row that waits for another round is cancelled like one that was never sent', async () => {
