@@ -3,7 +3,12 @@ import { indexOfRecipient, sortableId } from '../domain/recipient-list.ts';
 import { utcDateTime } from '../domain/wall-time.ts';
 import { idText } from './backend-schema.ts';
 import type { SqlValue } from './database.ts';
-import { type DeviceOutcome, type DeviceRow, outcomeInBatch } from './device-outcome.ts';
+import {
+  type DeviceOutcome,
+  type DeviceRow,
+  outcomeInBatch,
+  type RecipientInBatch,
+} from './device-outcome.ts';
 import { isoTime } from './status.ts';
 import type { Store } from './store.ts';
 
@@ -36,7 +41,7 @@ export async function readDeviceHistory(
   since: number,
 ): Promise<DeviceNotification[]> {
   const keys = recipientKeys(store, deviceToken, rows);
-  const found = new Map<string, FoundBatch>();
+  const found = new Map<string, RecipientInBatch>();
   for (const { key, id } of keys) {
     const { sql, values } = candidateQuery(store, key, since);
     const candidates = await store.database.arrays(sql, values);
@@ -80,21 +85,12 @@ function recipientKeys({ backend }: Store, deviceToken: string, rows: readonly D
   return [...keys, { id, key: sortableId('text', id) }];
 }
 
-interface FoundBatch {
-  readonly dispatchId: number;
-  readonly tokenId: string;
-  readonly index: number;
-  readonly outcomes: Buffer | null;
-  readonly trials: string | null;
-  readonly lastAcceptedAt: unknown;
-}
-
 /** Those of these batches that hold the recipient: a range says only that they may. */
 async function readBatches(
   { database, tables }: Store,
   keys: readonly unknown[][],
   tokenId: string,
-): Promise<Omit<FoundBatch, 'tokenId'>[]> {
+): Promise<Omit<RecipientInBatch, 'tokenId'>[]> {
   const rows = await database.arrays(
     `SELECT dispatch_id, seq, recipients FROM ${tables.batch} WHERE (dispatch_id, seq) IN (?)`,
     [keys.map(([dispatchId, seq]) => [Number(dispatchId), Number(seq)])],
@@ -117,7 +113,7 @@ async function readBatches(
   }));
 }
 
-async function describe(store: Store, batches: readonly FoundBatch[]): Promise<DeviceNotification[]> {
+async function describe(store: Store, batches: readonly RecipientInBatch[]): Promise<DeviceNotification[]> {
   if (batches.length === 0) return [];
   const { database, tables } = store;
   const ids = batches.map(({ dispatchId }) => dispatchId);
