@@ -51,6 +51,9 @@ test('send pushes to one device through the fleet, says what APNs answered, and 
     ({ state }) => state === 'done',
   );
   expect(await fleet.status(sent.notificationId)).toMatchObject({ recipients: 1, accepted: 1, pending: 0 });
+  // No row of the backend's was marked sent.
+  const dispatches = await fleet.database.query('SELECT sent_set_at AS at FROM pushfleet_dispatch');
+  expect(dispatches).toEqual([{ at: null }]);
   const { notifications } = JSON.parse((await fleet.run(['status', '--json'])).stdout);
   expect(notifications[0].notificationId).toBe(sent.notificationId);
   const device = JSON.parse((await fleet.run(['device', deviceToken(1), '--json'])).stdout);

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { dueWindow } from '@pushfleet/shared/domain/due-window';
 import type { Environment } from '@pushfleet/shared/platform/config';
@@ -6,6 +5,7 @@ import { warnOfOpenFiles } from '@pushfleet/shared/platform/file-permissions';
 import { openProcessHealth } from '@pushfleet/shared/platform/health-server';
 import { createLog, logFatalErrors } from '@pushfleet/shared/platform/log';
 import { type Loop, startLoop } from '@pushfleet/shared/platform/loop';
+import { packageVersion } from '@pushfleet/shared/platform/package-version';
 import { producerSettings } from '@pushfleet/shared/platform/process-settings';
 import { leaveInTime, type Stoppable, stopOnSignal } from '@pushfleet/shared/platform/stop';
 import { consumeResults } from '@pushfleet/shared/queue/results-consumer';
@@ -61,7 +61,7 @@ export async function runProducer(environment: Environment): Promise<number> {
     await closing(context).stop(0);
     throw error;
   });
-  const metrics = new ProducerMetrics(context, version());
+  const metrics = new ProducerMetrics(context, packageVersion(import.meta.url));
   const { loops, recorder, stuckResults } = startLoops(context, metrics);
   const results = startRecording(context, recorder);
   const wakes = listenForWakes(
@@ -237,11 +237,6 @@ async function countOldRows(context: ProducerContext, metrics: ProducerMetrics):
     );
   }
   oldRowsTold = count;
-}
-
-function version(): string {
-  const file = new URL('../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
 function closing({ store, redis, queues, owner }: ProducerContext): Stoppable {

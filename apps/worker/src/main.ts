@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import type { Environment } from '@pushfleet/shared/platform/config';
 import { warnOfOpenFiles } from '@pushfleet/shared/platform/file-permissions';
 import { openProcessHealth } from '@pushfleet/shared/platform/health-server';
 import { createLog, logFatalErrors } from '@pushfleet/shared/platform/log';
+import { packageVersion } from '@pushfleet/shared/platform/package-version';
 import { workerSettings } from '@pushfleet/shared/platform/process-settings';
 import { stopOnSignal } from '@pushfleet/shared/platform/stop';
 import { takeConnectPermit } from '@pushfleet/shared/queue/connect-permit';
@@ -47,7 +47,7 @@ export async function runWorker(environment: Environment): Promise<number> {
   governor.start();
   const metrics = createWorkerMetrics({
     app,
-    version: version(),
+    version: packageVersion(import.meta.url),
     governor,
     credentialExpiresAt: credentialExpiresAt(credential),
   });
@@ -75,9 +75,4 @@ export async function runWorker(environment: Environment): Promise<number> {
     timeoutMs: config.PUSHFLEET_DRAIN_TIMEOUT_MS,
     log,
   });
-}
-
-function version(): string {
-  const file = new URL('../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }

@@ -82,7 +82,7 @@ export async function completeDispatches(
         .map(({ dispatchId }) => dispatchId);
       if (ids.length > 0)
         await on.change(
-          `UPDATE ${tables.dispatch} SET state = ?, finished_at = UTC_TIMESTAMP(3), sent_set_at = UTC_TIMESTAMP(3) WHERE id IN (?)`,
+          `UPDATE ${tables.dispatch} SET state = ?, finished_at = UTC_TIMESTAMP(3), sent_set_at = IF(notification_id IS NULL, NULL, UTC_TIMESTAMP(3)) WHERE id IN (?)`,
           [state, ids],
         );
     }
