@@ -43,7 +43,8 @@ export const MEANINGS = {
     'Pushes per second of an app over all workers, or `off`. `pushfleet rate` overrides it until `pushfleet rate default`.',
   PUSHFLEET_ON_SENT_RESET:
     'A row that is done and whose `sent` was set back with the same due time: `report` leaves it, `resend` sends it again. With a new due time it is always sent again.',
-  PUSHFLEET_MAX_ATTEMPTS: 'Answered attempts after which a recipient has failed.',
+  PUSHFLEET_MAX_ATTEMPTS:
+    'Answered attempts after which a recipient has failed. A 5xx during an outage of APNs is never the last one.',
   PUSHFLEET_RETRY_DELAYS:
     'Waits before the next attempts; the last one repeats. Retry-After of APNs wins, and jitter only adds.',
   PUSHFLEET_RETIRE_REASONS: "Reasons of APNs' that switch a device token off, separated by commas.",
