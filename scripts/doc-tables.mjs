@@ -1,4 +1,6 @@
 /** Tables of the documentation that are made from code. Read as it was built. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { EVENT_MEANINGS } from './event-meanings.mjs';
 import { MEANINGS } from './setting-meanings.mjs';
 
 const DURATIONS = ['PUSHFLEET_MAX_AGE', 'PUSHFLEET_RETRY_DELAYS', 'PUSHFLEET_RETENTION'];
@@ -69,6 +71,53 @@ function duration(ms) {
   // A day is written as hours, a month as days.
   const unit = Object.keys(units).find((name) => ms % units[name] === 0 && (name !== 'd' || ms > units.d));
   return unit === undefined ? `${ms}ms` : `${ms / units[unit]}${unit}`;
+}
+
+/** One row per event of a log: levels, the processes that log it, meaning, what to do. */
+export async function eventsTable() {
+  const { LOG_EVENTS } = await import('../packages/shared/dist/platform/log-events.js');
+  const names = Object.keys(LOG_EVENTS);
+  const sources = logSources();
+  const loggedBy = (name) => [
+    ...new Set(sources.filter(({ text }) => text.includes(`'${name}'`)).map(({ process }) => process)),
+  ];
+  const wrong = [
+    ...names.filter((name) => !(name in EVENT_MEANINGS)).map((name) => `${name} has no meaning`),
+    ...Object.keys(EVENT_MEANINGS)
+      .filter((name) => !names.includes(name))
+      .map((name) => `${name} is gone`),
+    ...names.filter((name) => loggedBy(name).length === 0).map((name) => `nothing logs ${name}`),
+  ];
+  if (wrong.length > 0)
+    throw new Error(
+      `scripts/event-meanings.mjs, packages/shared/src/platform/log-events.ts: ${wrong.join(', ')}`,
+    );
+  return table(
+    ['event', 'level', 'of', 'means', 'to do'],
+    names.map((name) => [
+      `\`${name}\``,
+      LOG_EVENTS[name].join(', '),
+      loggedBy(name).join(', '),
+      EVENT_MEANINGS[name][0],
+      EVENT_MEANINGS[name][1] ?? '',
+    ]),
+  );
+}
+
+/** What is logged from packages/shared may be of several processes. */
+function logSources() {
+  const places = {
+    producer: 'apps/producer',
+    worker: 'apps/worker',
+    board: 'apps/board',
+    any: 'packages/shared',
+  };
+  return Object.entries(places).flatMap(([process, place]) => {
+    const directory = new URL(`../${place}/src/`, import.meta.url);
+    return readdirSync(directory, { recursive: true })
+      .filter((name) => name.endsWith('.ts') && !/\.test\.ts$|log-events\.ts$/.test(name))
+      .map((name) => ({ process, text: readFileSync(new URL(name, directory), 'utf8') }));
+  });
 }
 
 /** A table as the formatter writes it: the columns aligned. */

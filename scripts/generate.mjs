@@ -7,7 +7,7 @@ import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { commandsText } from './cli-document.mjs';
-import { answersTable, settingsTable, withBlock } from './doc-tables.mjs';
+import { answersTable, eventsTable, settingsTable, withBlock } from './doc-tables.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -27,6 +27,7 @@ const FILES = [
   documentWith('docs/lifecycle.md', answersTable),
   documentWith('docs/configuration.md', settingsTable),
   documentWith('docs/cli.md', commandsText),
+  documentWith('docs/events.md', eventsTable),
 ];
 
 /** A document of which one part is generated. */

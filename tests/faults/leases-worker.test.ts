@@ -48,7 +48,7 @@ test('F18: a worker stopped past its lock sends no further request for those rec
   expect(running.pending).toBeGreaterThan(0);
   stopped.kill('SIGCONT');
   const continuedAt = simulator.requestCount();
-  await stopped.printed('"event":"batch.lost"');
+  await stopped.printed('"event":"batch.takenOver"');
   await fleet.ended([1]);
   const perDevice = new Map<string, number>();
   for (const { deviceToken: to } of simulator.requests()) perDevice.set(to, (perDevice.get(to) ?? 0) + 1);

@@ -51,7 +51,7 @@ export class ConnectSchedule {
     } catch (error) {
       // Our own back-off still holds; without the fleet-wide cap it is only less polite.
       this.options.log.warn(
-        { event: 'connection.permit-failed', err: error },
+        { event: 'connection.permitFailed', err: error },
         'cannot ask for the fleet-wide cap on connects; connecting without it',
       );
       return 0;

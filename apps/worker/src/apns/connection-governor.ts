@@ -5,6 +5,7 @@
  */
 import type { ApnsAnswer } from '@pushfleet/shared/domain/apns-answer';
 import type { Lane } from '@pushfleet/shared/domain/lanes';
+import type { Log } from '@pushfleet/shared/platform/log';
 import type { ApnsRequest, OpenConnection } from './apns-connection.ts';
 import { ConnectSchedule } from './connect-schedule.ts';
 import { GovernedLink, type LinkOptions } from './governed-link.ts';
@@ -15,12 +16,7 @@ import { SlotWaiters } from './slot-waiters.ts';
 
 export type GovernorState = 'connecting' | 'probing' | 'ready' | 'draining' | 'stopped';
 
-export interface GovernorLog {
-  debug(facts: object, sentence: string): void;
-  info(facts: object, sentence: string): void;
-  warn(facts: object, sentence: string): void;
-  error(facts: object, sentence: string): void;
-}
+export type GovernorLog = Omit<Log, 'fatal'>;
 
 export interface GovernorOptions {
   readonly open: OpenConnection;
@@ -232,7 +228,7 @@ class Governor implements ConnectionGovernor {
     this.#links.add(link);
     link.connection.ready.then(
       () => {
-        const facts = { event: 'connection.opened', streamLimit: link.connection.streamLimit };
+        const facts = { event: 'connection.opened', streamLimit: link.connection.streamLimit } as const;
         this.options.log.info(facts, 'APNs connection is open');
       },
       () => {},

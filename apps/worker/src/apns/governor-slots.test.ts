@@ -238,7 +238,7 @@ test('a permit that cannot be asked is told and does not stop the fleet', async 
   govern({ connectPermit: () => Promise.reject(new Error('Redis is away')) });
   governor.start();
   await eventually(() => governor.connects() === 1);
-  expect(warnings).toEqual(['connection.permit-failed']);
+  expect(warnings).toEqual(['connection.permitFailed']);
 });
 
 test('failed connects follow each other with back-off, one at a time', async () => {

@@ -5,7 +5,7 @@ const UNREACHABLE = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|E
 
 /** Logs that the connection is lost and, where waiting alone will not mend it, what to do. */
 export function tellLost(log: GovernorLog, detail: string, open: number, retryInMs: number): void {
-  const facts = { event: 'connection.lost', detail, open, retryInMs };
+  const facts = { event: 'connection.lost', detail, open, retryInMs } as const;
   if (UNTRUSTED.test(detail))
     log.error(
       facts,

@@ -125,7 +125,7 @@ export class BatchRun {
     const { parts, progress, batch } = this;
     const until = performance.now() + LAST_WORDS_MS;
     parts.log.warn(
-      { event: 'batch.lost', batch: batch.jobId, app: batch.job.app },
+      { event: 'batch.takenOver', batch: batch.jobId, app: batch.job.app },
       'another worker took this batch over; only its answers are told',
     );
     await parts.results.publish(this.#result(answersOnly(progress), false), () => performance.now() < until);
@@ -166,7 +166,7 @@ export class BatchRun {
   #log(ending: RunEnding, stopped: StopCause | null): void {
     const { job, jobId } = this.batch;
     const { notificationId: notification, app, lane } = job;
-    const facts = { event: 'batch.sent', batch: jobId, notification, app, lane };
+    const facts = { event: 'batch.sent', batch: jobId, notification, app, lane } as const;
     this.parts.log.info(
       {
         ...facts,

@@ -25,7 +25,7 @@ export class JobProcessor {
     if (!this.isOpen() || control === null) return { kind: 'back' };
     const intake = openBatch(job.id, job.data, this.identity, control.fleet);
     if (intake.kind === 'malformed') {
-      const facts = { event: 'job.malformed', batch: job.id, lane, why: intake.sentence };
+      const facts = { event: 'job.malformed', batch: job.id, lane, why: intake.sentence } as const;
       this.parts.log.error(facts, 'a job cannot be sent by anybody');
       return { kind: 'failed', message: intake.sentence };
     }

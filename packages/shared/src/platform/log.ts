@@ -1,7 +1,13 @@
 import { pino } from 'pino';
+import type { LogEventAt, LogLevel } from './log-events.ts';
 
 /** Structured log of one process, on stdout. Lines are `event: 'noun.verb'`, ids, and a fixed sentence. */
-export type Log = pino.Logger;
+export type Log = {
+  readonly [Level in LogLevel]: (
+    facts: { readonly event: LogEventAt<Level>; readonly [fact: string]: unknown },
+    sentence: string,
+  ) => void;
+};
 
 export interface LogOptions {
   readonly level: string;

@@ -47,7 +47,7 @@ export function startLoop({ name, intervalMs, step, log }: LoopOptions): Loop {
       return more === true;
     } catch (error) {
       if (failures++ === 0) failingSince = performance.now();
-      const line = { event: 'loop.failed', loop: name, failures, err: error };
+      const line = { event: 'loop.failed', loop: name, failures, err: error } as const;
       if (failures === 1) log.warn(line, 'a loop failed; it tries again');
       else log.debug(line, 'a loop failed again');
       return false;
