@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ensurePhp } from '@pushfleet/local-servers/ensure-php';
 import { insertGroup, insertNotifications, insertTokens, range, utcNow } from '../harness/backend-rows.ts';
+import { type Block, blocksOf, shownPattern } from '../harness/document-blocks.ts';
 import { deviceToken, type Fleet, startFleet } from '../harness/fleet.ts';
 
 /**
@@ -17,6 +18,8 @@ import { deviceToken, type Fleet, startFleet } from '../harness/fleet.ts';
  *   <!-- run: start -->        a producer and a worker are started, which run from then on
  *   <!-- output -->            what the block before it printed; `…` stands for anything
  *   <!-- not run: why -->
+ *
+ * Blocks of other documents say `verify NAME: step` where `npm run verify -- NAME` runs them.
  */
 const DOCUMENTS = ['leaving-the-php-loop.md', 'backends.md'];
 const MOST_NOT_RUN = 15;
@@ -30,13 +33,6 @@ const RECIPIENTS: Record<string, number> = {
 const docs = fileURLToPath(new URL('../../docs/', import.meta.url));
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const run = promisify(execFile);
-
-interface Block {
-  readonly at: string;
-  /** Null where there is none. */
-  readonly marker: string | null;
-  readonly code: string;
-}
 
 /** Null where there is none and none can be installed: then its block is skipped, and says so. */
 const php = await ensurePhp(say).catch((error: Error) => {
@@ -68,25 +64,6 @@ beforeAll(async () => {
   ]);
 }, 60_000);
 afterAll(() => fleet?.stop(), 60_000);
-
-function blocksOf(document: string): Block[] {
-  const blocks: Block[] = [];
-  let marker: string | null = null;
-  let open: { at: string; marker: string | null; lines: string[] } | null = null;
-  for (const [index, line] of readFileSync(docs + document, 'utf8')
-    .split('\n')
-    .entries()) {
-    if (line.trimStart().startsWith('```')) {
-      if (open === null) open = { at: `${document}:${index + 1}`, marker, lines: [] };
-      else {
-        blocks.push({ at: open.at, marker: open.marker, code: open.lines.join('\n') });
-        open = marker = null;
-      }
-    } else if (open !== null) open.lines.push(line);
-    else if (line.trim() !== '') marker = /^<!-- (.+) -->$/.exec(line)?.[1] ?? null;
-  }
-  return blocks;
-}
 
 /** What it printed. */
 async function runBlock({ at, marker, code }: Block): Promise<string> {
@@ -127,12 +104,6 @@ async function runBlock({ at, marker, code }: Block): Promise<string> {
   }
 }
 
-/** As a regular expression, `…` being anything. */
-function pattern(shown: string): RegExp {
-  const parts = shown.split('…').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-  return new RegExp(parts.join('[^]*'));
-}
-
 async function notificationIds(): Promise<number[]> {
   const rows = await fleet.database.query<{ id: number }>('SELECT id FROM notification ORDER BY id');
   return rows.map(({ id }) => id);
@@ -159,7 +130,7 @@ test('the blocks run in their order, print what is shown, and what they insert i
       const marker = block.marker ?? '';
       if (marker.startsWith('not run: ') || (marker.startsWith('run: php') && php === null)) continue;
       if (marker === 'output') {
-        expect([block.at, printed]).toEqual([block.at, expect.stringMatching(pattern(block.code))]);
+        expect([block.at, printed]).toEqual([block.at, expect.stringMatching(shownPattern(block.code))]);
         continue;
       }
       const before = await notificationIds();
