@@ -60,6 +60,10 @@ export const EVENT_MEANINGS = {
     'Finding due rows reads the whole table of notifications, several times a second.',
     'Run the `CREATE INDEX` of the line.',
   ],
+  'database.newer': [
+    'Somebody has migrated the tables for a newer version, and they say that this producer may go on with them.',
+    'Finish the upgrade: docs/upgrading.md.',
+  ],
   'device.retired': [
     'Device tokens that APNs called dead are switched off; `kept` ones were registered again since, or are protected by the brake.',
   ],
@@ -178,6 +182,10 @@ export const EVENT_MEANINGS = {
   'result.unknownBatch': [
     'A result is about a batch that MySQL does not have; dropped.',
     'Was MySQL set back to a backup, or `pushfleet_batch` emptied?',
+  ],
+  'result.unknownFormat': [
+    'A worker is newer than this producer, which cannot read what it tells. The result stays in Redis; no recipient is sent to again.',
+    'Upgrade the producers: docs/upgrading.md.',
   ],
   'results.error': ['The queue of results reports an error of Redis; it goes on.'],
   'results.failed': [

@@ -348,10 +348,10 @@ const SEEDED: Seeded[] = [
     fault: 'newer pushfleet_* tables',
     check: 'pushfleet_* tables',
     what: /are of version 99, newer than this program/,
-    seed: () => rename('UPDATE pushfleet_fleet SET schema_version = 99'),
+    seed: () => rename('UPDATE pushfleet_fleet SET schema_version = 99, oldest_program = 99'),
     apply: async (mend) => {
       expect(mend).toBe('run the newer program');
-      await rename(`UPDATE pushfleet_fleet SET schema_version = ${SCHEMA_VERSION}`);
+      await rename(`UPDATE pushfleet_fleet SET schema_version = ${SCHEMA_VERSION}, oldest_program = 1`);
     },
   },
   {

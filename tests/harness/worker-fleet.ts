@@ -192,7 +192,7 @@ export async function startWorkerFleet(options: FleetOptions = {}): Promise<Work
           delaysMs: options.retryDelaysMs ?? [1_000, 5_000, 30_000],
         },
         stuckAfterMs: options.stuckAfterMs,
-        observer: { batchStarted() {}, answered() {}, settled() {}, resentUnanswered() {} },
+        observer: { batchStarted() {}, answered() {}, settled() {}, resentUnanswered() {}, refused() {} },
         log,
       });
       workers.push(worker);

@@ -76,3 +76,17 @@ test('while MySQL is away results are kept, seldom tried, and recorded when it i
     (size) => size === 300,
   );
 }, 20_000);
+
+test('a result in a newer format stays for a newer producer, and holds up no other', async () => {
+  const recorded = new Set<number>();
+  await consume(3, async (told) => {
+    for (const { dispatch } of told) recorded.add(dispatch);
+  });
+  const newer = { v: 2, dispatch: 9, seq: 1, generation: 0 } as unknown as BatchResult;
+  await addResults(queue, [{ result: newer, unique: 'x' }]);
+  const [kept] = await until(
+    () => queue.getJobs(['delayed']),
+    (jobs) => jobs.length === 1 && recorded.size === 3,
+  );
+  expect([kept!.data, kept!.attemptsMade]).toEqual([newer, 0]);
+}, 20_000);

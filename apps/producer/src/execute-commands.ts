@@ -23,9 +23,10 @@ import { sendPush } from './send-push.ts';
 export async function executeCommands(context: ProducerContext, onDone: () => void): Promise<boolean> {
   const { store, log } = context;
   const pending = await readPendingCommands(store, 20);
-  for (const { id, command, by } of pending) {
+  for (const { id, verb, command, by } of pending) {
     if (!(await takeCommand(store, id))) continue;
-    const result = await execute(context, id, command, by).catch(
+    const work = command === null ? unknownCommand(verb) : execute(context, id, command, by);
+    const result = await work.catch(
       (error: Error): CommandResult => ({
         succeeded: false,
         result: `it failed: ${withoutSecrets(error.message)}`,
@@ -44,11 +45,11 @@ export async function executeCommands(context: ProducerContext, onDone: () => vo
 async function execute(
   context: ProducerContext,
   commandId: number,
-  command: Command | null,
+  command: Command,
   by: string,
 ): Promise<CommandResult> {
   const { store } = context;
-  switch (command?.verb) {
+  switch (command.verb) {
     case 'pause':
       return ofApp(store, command.app, await pauseApp(store, command.app, by), `${command.app} is paused`);
     case 'resume':
@@ -75,9 +76,16 @@ async function execute(
         result: `${restored.length} of ${command.tokenIds.length} device tokens switched on again`,
       };
     }
-    default:
-      return { succeeded: false, result: 'this command is unknown, or its arguments do not fit' };
   }
+}
+
+/** Who asks may be newer than this producer. */
+async function unknownCommand(verb: string): Promise<CommandResult> {
+  const name = verb.replace(/[^\w-]/g, '').slice(0, 32);
+  return {
+    succeeded: false,
+    result: `this producer does not know the command ${name} with these arguments; is it older than who asks? Upgrade the producers and ask again`,
+  };
 }
 
 /** Lifts the pause and closes the breakers: each by itself, for one may be there without the other. */

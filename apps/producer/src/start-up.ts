@@ -12,6 +12,7 @@ import {
 } from '@pushfleet/shared/queue/redis-connection';
 import { dueIndexStatement } from '@pushfleet/shared/store/backend-schema';
 import { readFleet } from '@pushfleet/shared/store/fleet';
+import { SCHEMA_VERSION } from '@pushfleet/shared/store/migrations';
 import { isMysqlAway } from '@pushfleet/shared/store/mysql-away';
 import { openStore } from '@pushfleet/shared/store/open-store';
 import { type ProducerConfig, readApps } from './producer-config.ts';
@@ -25,7 +26,7 @@ import type { ProducerContext } from './producer-context.ts';
  */
 export async function openProducer(config: ProducerConfig, log: Log): Promise<ProducerContext> {
   const apps = readApps(config);
-  const { store, fleet } = await untilServerIsThere({
+  const { store, fleet, schemaVersion } = await untilServerIsThere({
     server: 'MySQL',
     setting: 'PUSHFLEET_MYSQL_URL',
     open: () => openTables(config),
@@ -34,6 +35,11 @@ export async function openProducer(config: ProducerConfig, log: Log): Promise<Pr
   });
   const redis = redisFor(config, 'adding', log);
   try {
+    if (schemaVersion > SCHEMA_VERSION)
+      log.warn(
+        { event: 'database.newer', found: schemaVersion, own: SCHEMA_VERSION },
+        'the pushfleet_* tables are newer than this producer, and work with it; upgrade it when you can',
+      );
     if (!store.backend.dueQueryHasIndex)
       log.warn(
         { event: 'database.indexMissing', statement: dueIndexStatement(store.backend.mapping) },
@@ -73,7 +79,8 @@ export async function openProducer(config: ProducerConfig, log: Log): Promise<Pr
 async function openTables(config: ProducerConfig) {
   const store = await openStore(config);
   try {
-    return { store, ...(await readFleet(store.database, store.tables)) };
+    const { fleet, schemaVersion } = await readFleet(store.database, store.tables);
+    return { store, fleet, schemaVersion };
   } catch (error) {
     await store.close();
     throw error;

@@ -2,6 +2,7 @@ import { type ApnsAnswer, REASON_POLICIES, type Verdict } from '@pushfleet/share
 import type { Outcome } from '@pushfleet/shared/domain/outcomes';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { ConnectionGovernor, GovernorState } from './apns/connection-governor.ts';
+import { REFUSALS } from './batch/open-batch.ts';
 import type { SendingObserver } from './batch/sending-parts.ts';
 
 export interface WorkerMetricsSources {
@@ -44,6 +45,12 @@ export function createWorkerMetrics(sources: WorkerMetricsSources): WorkerMetric
     labelNames: ['app'],
     registers,
   });
+  const refused = new Counter({
+    name: 'pushfleet_jobs_refused_total',
+    help: 'Jobs that this worker handed back unsent, since they are not for it.',
+    labelNames: ['app', 'cause'],
+    registers,
+  });
   const requestSeconds = new Histogram({
     name: 'pushfleet_request_seconds',
     help: 'Time from a request to its answer.',
@@ -64,6 +71,7 @@ export function createWorkerMetrics(sources: WorkerMetricsSources): WorkerMetric
   // The two that every push touches: their labels are looked up once.
   const accepted = outcomes.labels(app, 'accepted', '');
   resends.inc({ app }, 0);
+  for (const cause of REFUSALS) refused.inc({ app, cause }, 0);
   return {
     batchStarted: () => lastStarted.setToCurrentTime(),
     answered(answer: ApnsAnswer, verdict: Verdict, reason: string, ms: number) {
@@ -77,6 +85,7 @@ export function createWorkerMetrics(sources: WorkerMetricsSources): WorkerMetric
       } else outcomes.inc({ app, outcome, reason: knownReason(reason) }, recipients);
     },
     resentUnanswered: () => resends.inc({ app }),
+    refused: (cause) => refused.inc({ app, cause }),
     text: () => registry.metrics(),
   };
 }

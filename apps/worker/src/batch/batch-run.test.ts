@@ -93,7 +93,7 @@ class Stage {
           return this.publish();
         },
       },
-      observer: { batchStarted() {}, answered() {}, settled() {}, resentUnanswered() {} },
+      observer: { batchStarted() {}, answered() {}, settled() {}, resentUnanswered() {}, refused() {} },
       policy: { maxAttempts: 1, delaysMs: [1_000] },
       lockDurationMs: LOCK_MS,
       worker: 'w',

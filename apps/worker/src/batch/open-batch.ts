@@ -2,6 +2,7 @@ import {
   type BatchJob,
   batchJobId,
   batchJobSchema,
+  unknownFormat,
   unpackDeviceTokens,
 } from '@pushfleet/shared/domain/batch-job';
 import { type BatchProgress, decodeProgress } from '@pushfleet/shared/domain/batch-progress';
@@ -24,20 +25,27 @@ export interface OpenBatch {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** Why a job is not for this worker: its format, installation, app, or topic and environment. */
+export const REFUSALS = ['format', 'fleet', 'app', 'topic'] as const;
+export type Refusal = (typeof REFUSALS)[number];
+
 /**
  * - `refused`: not for this worker, or not yet; it goes back for another one.
  * - `malformed`: nobody can send it. The sentence is shown to people and holds no data of the job.
  */
 export type Intake =
   | { readonly kind: 'batch'; readonly batch: OpenBatch }
-  | { readonly kind: 'refused'; readonly why: string; readonly retryInMs: number }
+  | { readonly kind: 'refused'; readonly cause: Refusal; readonly why: string; readonly retryInMs: number }
   | { readonly kind: 'malformed'; readonly sentence: string };
+
+/** Another worker may take it then, and this one is not asked about it all the time. */
+const ASKED_AGAIN_MS = 10_000;
 
 /** Decides whether this worker sends what a job holds. `fleet` is the control copy's. */
 export function openBatch(jobId: string, data: unknown, identity: AppIdentity, fleet: string): Intake {
-  const version = typeof data === 'object' && data !== null && 'v' in data ? data.v : undefined;
-  if (typeof version === 'number' && version !== 1)
-    return refused(`its format ${version} is newer than this worker; upgrade the workers`, 10_000);
+  const format = unknownFormat(data);
+  if (format !== null)
+    return refused('format', `this worker does not know its format ${format}; upgrade the workers`);
   const read = batchJobSchema.safeParse(data);
   if (!read.success) {
     const fields = [...new Set(read.error.issues.map((issue) => issue.path.join('.') || 'the job'))];
@@ -47,12 +55,12 @@ export function openBatch(jobId: string, data: unknown, identity: AppIdentity, f
   const ownId = batchJobId(job.dispatch, job.seq, job.generation);
   if (jobId !== ownId)
     return malformed(`this job is a copy of ${ownId}; a copy is never sent. Use replay to send again`);
-  if (job.fleet !== fleet) return refused('it is of another installation', 10_000);
-  if (job.app !== identity.app) return refused(`it is for app ${job.app}`, 10_000);
+  if (job.fleet !== fleet) return refused('fleet', 'it is of another installation');
+  if (job.app !== identity.app) return refused('app', `it is for app ${job.app}`);
   if (job.environment !== identity.environment || !isTopicOf(job, identity.topic))
     return refused(
+      'topic',
       `it is for ${job.topic} in ${job.environment}, this worker sends for ${identity.topic} in ${identity.environment}`,
-      10_000,
     );
   return unpack(jobId, job);
 }
@@ -95,8 +103,8 @@ function isTopicOf(job: BatchJob, topic: string): boolean {
   return job.topic === topic || job.topic === topic + suffix;
 }
 
-function refused(why: string, retryInMs: number): Intake {
-  return { kind: 'refused', why, retryInMs };
+function refused(cause: Refusal, why: string): Intake {
+  return { kind: 'refused', cause, why, retryInMs: ASKED_AGAIN_MS };
 }
 
 function malformed(sentence: string): Intake {

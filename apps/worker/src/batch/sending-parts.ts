@@ -10,6 +10,7 @@ import type { ControlWatch } from '../control-watch.ts';
 import type { RateLimiter } from '../rate-limiter.ts';
 import type { SendBreaker } from '../send-breaker.ts';
 import type { TopicBreakers } from '../topic-breakers.ts';
+import type { Refusal } from './open-batch.ts';
 
 /** What every batch of this worker is sent with. */
 export interface SendingParts {
@@ -37,4 +38,6 @@ export interface SendingObserver {
   /** Recipients that have a final outcome now; `dueAt` in milliseconds since 1970. */
   settled(outcome: Outcome, reason: string, recipients: number, dueAt: number): void;
   resentUnanswered(): void;
+  /** A job that this worker handed back unsent. */
+  refused(cause: Refusal): void;
 }

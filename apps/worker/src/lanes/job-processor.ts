@@ -30,6 +30,7 @@ export class JobProcessor {
       return { kind: 'failed', message: intake.sentence };
     }
     if (intake.kind === 'refused') {
+      this.parts.observer.refused(intake.cause);
       this.#tell(this.parts.log, job.id, intake.why);
       return { kind: 'later', until: Date.now() + intake.retryInMs };
     }

@@ -1,9 +1,12 @@
 import { z } from 'zod';
 
+/** The format of jobs and results that this program reads and writes. */
+const FORMAT = 1;
+
 /** What a lane's job holds: one batch, or what still waits of it. Everything a worker needs, and no more. */
 export const batchJobSchema = z.object({
   /** Format of this job; a worker hands back what it does not know. */
-  v: z.literal(1),
+  v: z.literal(FORMAT),
   fleet: z.string(),
   dispatch: z.int(),
   seq: z.int(),
@@ -35,7 +38,8 @@ export type BatchJob = z.output<typeof batchJobSchema>;
 
 /** What a worker tells of one batch; the recorder merges it into MySQL. */
 export const batchResultSchema = z.object({
-  v: z.literal(1),
+  /** Format of this result; a producer hands back what it does not know. */
+  v: z.literal(FORMAT),
   fleet: z.string(),
   dispatch: z.int(),
   seq: z.int(),
@@ -48,6 +52,12 @@ export const batchResultSchema = z.object({
   ended: z.boolean(),
 });
 export type BatchResult = z.output<typeof batchResultSchema>;
+
+/** The format that a job or result says it has, where this program does not know it; else null. */
+export function unknownFormat(data: unknown): number | null {
+  const version = typeof data === 'object' && data !== null && 'v' in data ? data.v : undefined;
+  return typeof version === 'number' && version !== FORMAT ? version : null;
+}
 
 export function batchKey(dispatch: number, seq: number): string {
   return `b-${dispatch}-${seq}`;

@@ -1,5 +1,5 @@
-import { Worker } from 'bullmq';
-import { type BatchResult, batchResultSchema } from '../domain/batch-job.ts';
+import { DelayedError, type Job, Worker } from 'bullmq';
+import { type BatchResult, batchResultSchema, unknownFormat } from '../domain/batch-job.ts';
 import { type Log, withoutValues } from '../platform/log.ts';
 import type { Stoppable } from '../platform/stop.ts';
 import { queuePrefix } from './keys.ts';
@@ -22,16 +22,33 @@ const REST_AFTER_FAILURE_MS = 1_000;
 const SAME_FAILURE_MS = 10_000;
 /** So many in a row that cannot be recorded alone either: it is not the results that are at fault. */
 const FAILURES_IN_A_ROW = 3;
+/** How soon another producer may take a result that this one cannot read. */
+const HANDED_BACK_MS = 2_000;
 
 /**
  * Takes results off their queue in groups. A result leaves Redis only after it is recorded; one that cannot
- * be recorded now stays, however often its consumer dies.
+ * be recorded now stays, however often its consumer dies, and so does one that only a newer producer can read:
+ * dropped, its batch would count as lost and be sent again.
  */
 export function consumeResults({ redis, prefix, app, record, log }: ResultsConsumerOptions): Stoppable {
   const gatherer = new Gatherer(record);
+  let handedBackTold = Number.NEGATIVE_INFINITY;
+  const handBack = async (job: Job<unknown>, lockToken: string | undefined, format: number) => {
+    if (performance.now() - handedBackTold > SAME_FAILURE_MS) {
+      handedBackTold = performance.now();
+      log.error(
+        { event: 'result.unknownFormat', jobId: job.id, app, format },
+        'a worker is newer than this producer, which cannot read its results; they wait for a newer producer',
+      );
+    }
+    await job.moveToDelayed(Date.now() + HANDED_BACK_MS, lockToken);
+    throw new DelayedError();
+  };
   const worker = new Worker<unknown>(
     'results',
-    async (job) => {
+    async (job, lockToken) => {
+      const format = unknownFormat(job.data);
+      if (format !== null) await handBack(job, lockToken, format);
       const result = batchResultSchema.safeParse(job.data);
       // Nothing can be recorded of it, now or later; kept, it would only hide that.
       if (!result.success)

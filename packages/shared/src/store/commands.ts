@@ -2,20 +2,23 @@ import { z } from 'zod';
 import { REPLAYABLE } from './replay.ts';
 import type { Store } from './store.ts';
 
-/** What operators may ask for; the producer executes it. */
+/**
+ * What operators may ask for; the producer executes it. Strict: a producer that knows less than who asks must
+ * refuse what it does not understand, not do half of it.
+ */
 export const commandSchema = z.discriminatedUnion('verb', [
-  z.object({ verb: z.literal('pause'), app: z.string() }),
-  z.object({ verb: z.literal('resume'), app: z.string() }),
-  z.object({ verb: z.literal('rate'), app: z.string(), perSecond: z.int().min(0).nullable() }),
-  z.object({ verb: z.literal('resumeNotification'), notificationId: z.string() }),
-  z.object({ verb: z.literal('cancel'), notificationId: z.string() }),
-  z.object({
+  z.strictObject({ verb: z.literal('pause'), app: z.string() }),
+  z.strictObject({ verb: z.literal('resume'), app: z.string() }),
+  z.strictObject({ verb: z.literal('rate'), app: z.string(), perSecond: z.int().min(0).nullable() }),
+  z.strictObject({ verb: z.literal('resumeNotification'), notificationId: z.string() }),
+  z.strictObject({ verb: z.literal('cancel'), notificationId: z.string() }),
+  z.strictObject({
     verb: z.literal('replay'),
     notificationId: z.string(),
     outcomes: z.array(z.enum(REPLAYABLE)).min(1),
     reason: z.string().nullable(),
   }),
-  z.object({
+  z.strictObject({
     verb: z.literal('send'),
     app: z.string(),
     deviceToken: z.string(),
@@ -23,12 +26,14 @@ export const commandSchema = z.discriminatedUnion('verb', [
     /** As in `pushfleet_request.options`. */
     options: z.record(z.string(), z.unknown()),
   }),
-  z.object({ verb: z.literal('restoreDevices'), tokenIds: z.array(z.string()).max(10_000) }),
+  z.strictObject({ verb: z.literal('restoreDevices'), tokenIds: z.array(z.string()).max(10_000) }),
 ]);
 export type Command = z.output<typeof commandSchema>;
 
 export interface PendingCommand {
   readonly id: number;
+  readonly verb: string;
+  /** Null: this program does not know the verb, or its arguments. */
   readonly command: Command | null;
   readonly by: string;
 }
@@ -70,7 +75,12 @@ export async function readPendingCommands(
     `SELECT id, verb, arguments, requested_by AS \`by\` FROM ${tables.command}
       WHERE ${OPEN} ORDER BY id LIMIT ${limit}`,
   );
-  return rows.map((row) => ({ id: row.id, by: row.by, command: parseCommand(row.verb, row.arguments) }));
+  return rows.map((row) => ({
+    id: row.id,
+    verb: row.verb,
+    by: row.by,
+    command: parseCommand(row.verb, row.arguments),
+  }));
 }
 
 /** Takes a command for execution; false when another producer has it. */

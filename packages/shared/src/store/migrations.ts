@@ -5,10 +5,16 @@ import type { StateTables } from './state-tables.ts';
 
 /**
  * Makes and upgrades the `pushfleet_*` tables; nothing else ever does. A version is a list of statements
- * that may run again after they broke off half way: MySQL commits each by itself.
+ * that may run again after they broke off half way: MySQL commits each by itself. What is there already
+ * (errors `THERE_ALREADY`) is no fault then.
+ *
+ * A version expands first: columns that may be NULL or have a default, tables, keys, so that the programs of
+ * the version before work on. What they no longer need goes in a later version, which then says so.
  */
 interface Version {
   readonly name: string;
+  /** The version of the oldest program that works with the tables as they are after it. */
+  readonly oldestProgram: number;
   statements(tables: StateTables, backend: BackendSchema): readonly string[];
 }
 
@@ -18,6 +24,7 @@ const ASCII = 'CHARACTER SET ascii COLLATE ascii_bin';
 const VERSIONS: readonly Version[] = [
   {
     name: '0001-tables',
+    oldestProgram: 1,
     statements: (t, backend) => [
       `CREATE TABLE IF NOT EXISTS ${t.app} (
         app VARCHAR(63) ${ASCII} NOT NULL PRIMARY KEY,
@@ -158,13 +165,23 @@ const VERSIONS: readonly Version[] = [
       ) ${OPTIONS}`,
     ],
   },
+  {
+    name: '0002-oldest-program',
+    oldestProgram: 1,
+    statements: (t) => [
+      `ALTER TABLE ${t.fleet} ADD COLUMN oldest_program INT UNSIGNED NOT NULL DEFAULT 1
+        COMMENT 'schema version of the oldest program that works with these tables'`,
+    ],
+  },
 ];
 
-/** The schema version that this program works with. */
+/** The schema version that this program makes. It works with newer ones, too, as far as these say so. */
 export const SCHEMA_VERSION = VERSIONS.length;
+/** A column or key of that name is there, or is gone. */
+const THERE_ALREADY: readonly unknown[] = [1060, 1061, 1091];
 
 /**
- * Brings the tables to this program's version.
+ * Brings the tables to this program's version; newer ones stay as they are.
  * @returns the names of the versions that were applied now
  */
 export async function migrate(
@@ -183,21 +200,23 @@ export async function migrate(
     [randomBytes(4).toString('hex')],
   );
   const setVersion = (version: number) =>
-    database.change(`UPDATE ${tables.fleet} SET schema_version = ?, updated_at = UTC_TIMESTAMP(3)`, [
-      version,
-    ]);
+    database.change(
+      `UPDATE ${tables.fleet} SET schema_version = ?, ${version > 1 ? 'oldest_program = ?,' : ''} updated_at = UTC_TIMESTAMP(3)`,
+      version > 1 ? [version, VERSIONS[version - 1]!.oldestProgram] : [version],
+    );
   // Every tool reads the version; only this one needs what takes the longest of all to load.
   const { Umzug } = await import('umzug');
   const umzug = new Umzug({
     migrations: VERSIONS.map(({ name, statements }) => ({
       name,
       async up() {
-        for (const statement of statements(tables, backend)) await database.change(statement);
+        for (const statement of statements(tables, backend)) await changeOnce(database, statement);
       },
     })),
     storage: {
       async executed() {
-        return VERSIONS.slice(0, await readSchemaVersion(database, tables)).map(({ name }) => name);
+        const { version } = await readSchemaVersion(database, tables);
+        return VERSIONS.slice(0, version).map(({ name }) => name);
       },
       async logMigration({ name }) {
         await setVersion(VERSIONS.findIndex((version) => version.name === name) + 1);
@@ -211,15 +230,31 @@ export async function migrate(
   return (await umzug.up()).map(({ name }) => name);
 }
 
-/** 0 where the tables are not there. */
-export async function readSchemaVersion(database: Database, tables: StateTables): Promise<number> {
+async function changeOnce(database: Database, statement: string): Promise<void> {
   try {
-    const rows = await database.rows<{ version: number }>(
-      `SELECT schema_version AS version FROM ${tables.fleet}`,
-    );
-    return rows[0]?.version ?? 0;
+    await database.change(statement);
   } catch (error) {
-    if ((error as { errno?: number }).errno === 1146) return 0;
+    if (!THERE_ALREADY.includes((error as { errno?: number }).errno)) throw error;
+  }
+}
+
+export interface SchemaVersion {
+  /** 0 where the tables are not there. */
+  readonly version: number;
+  /** Version of the oldest program that works with them. */
+  readonly oldestProgram: number;
+}
+
+export async function readSchemaVersion(database: Database, tables: StateTables): Promise<SchemaVersion> {
+  try {
+    // All columns: the tables may be of before the one was there.
+    const rows = await database.rows<{ schema_version: number; oldest_program?: number }>(
+      `SELECT * FROM ${tables.fleet} WHERE id = 1`,
+    );
+    const version = rows[0]?.schema_version ?? 0;
+    return { version, oldestProgram: rows[0]?.oldest_program ?? version };
+  } catch (error) {
+    if ((error as { errno?: number }).errno === 1146) return { version: 0, oldestProgram: 0 };
     throw error;
   }
 }
