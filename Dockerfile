@@ -5,6 +5,7 @@ WORKDIR /app
 # The manifests first: the dependencies are installed again only when one of them changes.
 COPY package.json package-lock.json ./
 COPY packages/shared/package.json packages/shared/
+COPY packages/http2/package.json packages/http2/
 COPY packages/producer/package.json packages/producer/
 COPY packages/apns-simulator/package.json packages/apns-simulator/
 COPY packages/local-servers/package.json packages/local-servers/

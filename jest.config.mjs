@@ -9,7 +9,7 @@ const common = {
   moduleNameMapper: {
     '^@pushfleet/producer$': '<rootDir>/packages/producer/src/index.ts',
     '^@pushfleet/app-(producer|worker|board)/(.*)$': '<rootDir>/apps/$1/src/$2.ts',
-    '^@pushfleet/(shared|apns-simulator|local-servers)/(.*)$': '<rootDir>/packages/$1/src/$2.ts',
+    '^@pushfleet/(shared|http2|apns-simulator|local-servers)/(.*)$': '<rootDir>/packages/$1/src/$2.ts',
   },
   testEnvironment: 'node',
 };

@@ -5,6 +5,7 @@ import {
   type GovernorOptions,
 } from './apns/connection-governor.ts';
 import type { ApnsCredential } from './apns/credential.ts';
+import { createNativeConnector } from './apns/native/native-connection.ts';
 import { createNodeApnConnector } from './apns/node-apn-connection.ts';
 import { createProviderTokenSource, type ProviderTokenSource } from './apns/provider-token.ts';
 import { apnsTransport } from './apns-transport.ts';
@@ -28,7 +29,9 @@ export function openGovernor(
 ): ConnectionGovernor {
   const source =
     providerTokens ?? (credential.kind === 'token' ? createProviderTokenSource(credential) : undefined);
-  const open = createNodeApnConnector({
+  const connector =
+    config.PUSHFLEET_APNS_SESSION === 'native' ? createNativeConnector : createNodeApnConnector;
+  const open = connector({
     ...apnsTransport(config, credential),
     providerToken: source && (() => source.current()),
   });

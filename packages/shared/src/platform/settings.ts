@@ -77,7 +77,7 @@ export const settings = {
   PUSHFLEET_APNS_CERT_KEY: text.optional(),
   PUSHFLEET_APNS_CERT_PASSPHRASE: text.optional(),
   PUSHFLEET_APNS_TOPIC: z.string().regex(/^[\w.-]{1,200}$/, 'must be a bundle id such as com.example.app'),
-  PUSHFLEET_APNS_SESSION: z.enum(['node-apn'], 'must be node-apn').default('node-apn'),
+  PUSHFLEET_APNS_SESSION: z.enum(['node-apn', 'native'], 'must be node-apn or native').default('node-apn'),
   PUSHFLEET_POLL_INTERVAL_MS: integer(10, 60_000).default(250),
   PUSHFLEET_TIMEZONE: z.string().refine(isTimeZone, 'is no time zone such as Europe/Berlin').default('UTC'),
   PUSHFLEET_MAX_AGE: z.union([z.literal('today'), duration]).default(86_400_000),

@@ -1,0 +1,53 @@
+/**
+ * Hands what the HTTP/2 client has written over to the socket: everything of one turn of the event loop
+ * in one write, and the next write only when the socket has taken the one before. What waits here has
+ * certainly not been sent.
+ */
+import type { Socket } from 'node:net';
+import type { Output } from '@pushfleet/http2/output';
+
+const BUFFER_BYTES = 65_536;
+/** A buffer that a burst has made larger than this is not kept. */
+const KEPT_BYTES = 1_048_576;
+
+export class SocketOutput {
+  #socket: Socket | undefined;
+  #spare: Buffer = Buffer.allocUnsafe(BUFFER_BYTES);
+  #scheduled = false;
+  #writing = false;
+
+  /** `handingOver` is called just before octets leave for the socket. */
+  constructor(
+    private readonly output: Output,
+    private readonly handingOver: () => void,
+  ) {}
+
+  /** From now on octets go out. */
+  open(socket: Socket): void {
+    this.#socket = socket;
+    this.flush();
+  }
+
+  /** Soon: what else is written in this turn goes along. */
+  flushSoon(): void {
+    if (this.#scheduled || this.#writing) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.flush();
+    });
+  }
+
+  flush(): void {
+    if (this.#writing || this.output.length === 0 || this.#socket === undefined || this.#socket.destroyed)
+      return;
+    this.#writing = true;
+    this.handingOver();
+    const { bytes } = this.output;
+    this.#socket.write(this.output.take(this.#spare), () => {
+      this.#spare = bytes.length > KEPT_BYTES ? Buffer.allocUnsafeSlow(BUFFER_BYTES) : bytes;
+      this.#writing = false;
+      this.flush();
+    });
+  }
+}

@@ -1,0 +1,76 @@
+/** One request and what comes of it. */
+import type { ResponseHead } from './response-head.ts';
+
+export type StreamEnd =
+  | { readonly type: 'response'; readonly response: Response }
+  /** RST_STREAM by the server. */
+  | { readonly type: 'reset'; readonly code: number }
+  /** We reset it: the answer breaks the protocol, or the owner cancelled. */
+  | { readonly type: 'broken'; readonly detail: string }
+  /** The server leaves and said that it will not look at this one (RFC 9113, 6.8). */
+  | { readonly type: 'unprocessed' }
+  /** `isWhole`: the end of the request was written, so the server may have acted on it. */
+  | { readonly type: 'lost'; readonly isWhole: boolean };
+
+export interface Response {
+  readonly status: number;
+  /** Of the fields that were asked for, those that came; undefined if none did. */
+  readonly fields: ReadonlyMap<string, string> | undefined;
+  /** UTF-8 text, cut off after `maxResponseBytes`. */
+  readonly body: string;
+}
+
+export class ClientStream {
+  /** How much of its body the server takes now; below zero after a lowered SETTINGS_INITIAL_WINDOW_SIZE. */
+  sendWindow: number;
+  /** What of the body is not written yet. */
+  pending: Uint8Array | undefined;
+  pendingFrom = 0;
+
+  /** 0 until the final response begins. */
+  status = 0;
+  fields: Map<string, string> | undefined;
+  contentLength = -1;
+  body: Buffer[] | undefined;
+  bodyBytes = 0;
+  /** Octets of DATA that the server may still send before we let it send more. */
+  receiveWindow: number;
+
+  constructor(
+    readonly id: number,
+    readonly settle: (end: StreamEnd, stream: ClientStream) => void,
+    sendWindow: number,
+    receiveWindow: number,
+  ) {
+    this.sendWindow = sendWindow;
+    this.receiveWindow = receiveWindow;
+  }
+
+  /** Takes a header block: the head of the response, an interim one, or trailers. Returns what is wrong with it. */
+  takeHead(head: ResponseHead, isLast: boolean): string {
+    if (this.status !== 0) {
+      if (head.status !== 0) return 'a second response';
+      return isLast ? '' : 'trailers that do not end the stream';
+    }
+    if (head.status === 0) return 'a response without :status';
+    if (head.isInterim) return isLast || head.status === 101 ? `status ${head.status} as an answer` : '';
+    this.status = head.status;
+    this.fields = head.fields;
+    this.contentLength = head.contentLength;
+    return '';
+  }
+
+  /** What is more than `most` octets is counted and dropped. */
+  keepBody(bytes: Buffer, start: number, end: number, most: number): void {
+    const room = most - this.bodyBytes;
+    this.bodyBytes += end - start;
+    if (room <= 0 || start === end) return;
+    this.body ??= [];
+    this.body.push(Buffer.from(bytes.subarray(start, Math.min(end, start + room))));
+  }
+
+  response(): Response {
+    const body = this.body === undefined ? '' : Buffer.concat(this.body).toString();
+    return { status: this.status, fields: this.fields, body };
+  }
+}
