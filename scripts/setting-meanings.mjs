@@ -58,6 +58,8 @@ export const MEANINGS = {
     'Time to finish after SIGTERM. Whoever stops the process must wait longer before it kills.',
   PUSHFLEET_HTTP_PORT:
     'Port of `/health/live`, `/health/ready`, `/metrics`, and of the producer `/scaling/<app>`; 0 is none. The image sets 9464.',
+  PUSHFLEET_HTTP_HOST:
+    'Address that this port is opened on, such as `127.0.0.1` where Prometheus runs on the same machine. Without it, all addresses of the machine, as a container needs it.',
   PUSHFLEET_BOARD_HOST: 'Address that the board listens on. Another than loopback needs a login.',
   PUSHFLEET_BOARD_PORT: 'Its port.',
   PUSHFLEET_BOARD_BASE_PATH:

@@ -55,7 +55,7 @@ export async function runProducer(environment: Environment): Promise<number> {
   });
   logFatalErrors(log);
   warnOfOpenFiles(producerSettings, environment, log);
-  const health = await openProcessHealth(config.PUSHFLEET_HTTP_PORT);
+  const health = await openProcessHealth(config.PUSHFLEET_HTTP_PORT, config.PUSHFLEET_HTTP_HOST);
   const context = await openProducer(config, log);
   await registerApps(context).catch(async (error: unknown) => {
     await closing(context).stop(0);

@@ -39,7 +39,7 @@ export async function runWorker(environment: Environment): Promise<number> {
   const { app } = identity;
   const prefix = config.PUSHFLEET_REDIS_PREFIX;
 
-  const health = await openProcessHealth(config.PUSHFLEET_HTTP_PORT);
+  const health = await openProcessHealth(config.PUSHFLEET_HTTP_PORT, config.PUSHFLEET_HTTP_HOST);
   const redis = await openRedisLinks(config, log);
   const connectPermit = () => takeConnectPermit(redis.adding, prefix, app);
   const providerTokens = credential.kind === 'token' ? createProviderTokenSource(credential) : undefined;

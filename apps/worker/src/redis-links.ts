@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ConfigurationError } from '@pushfleet/shared/platform/config';
 import type { Log } from '@pushfleet/shared/platform/log';
 import type { Stoppable } from '@pushfleet/shared/platform/stop';
 import { awaitRedis } from '@pushfleet/shared/queue/redis-check';
@@ -22,7 +21,7 @@ export async function openRedisLinks(config: WorkerConfig, log: Log): Promise<Re
   const options = {
     target: config.PUSHFLEET_REDIS_URL,
     password: config.PUSHFLEET_REDIS_PASSWORD,
-    ca: readCaFile(config.PUSHFLEET_REDIS_CA_FILE),
+    ca: readCa(config.PUSHFLEET_REDIS_CA_FILE),
     log,
   };
   const adding = connectRedis(options, 'adding');
@@ -44,12 +43,4 @@ export async function openRedisLinks(config: WorkerConfig, log: Log): Promise<Re
       adding.disconnect();
     },
   };
-}
-
-function readCaFile(path: string | undefined): string | undefined {
-  try {
-    return readCa(path);
-  } catch {
-    throw new ConfigurationError([`PUSHFLEET_REDIS_CA_FILE: ${path} cannot be read`]);
-  }
 }

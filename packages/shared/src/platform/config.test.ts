@@ -112,6 +112,17 @@ test.each([
       ],
     },
   ],
+  [
+    'redis+sentinel://[::1],[fe80::2]:5000/main',
+    {
+      kind: 'sentinel',
+      master: 'main',
+      sentinels: [
+        { host: '::1', port: 26379 },
+        { host: 'fe80::2', port: 5000 },
+      ],
+    },
+  ],
   ['redis://a:1,redis://b:2', { kind: 'cluster', urls: ['redis://a:1', 'redis://b:2'] }],
   ['rediss://a:1/3', { kind: 'single', url: 'rediss://a:1/3' }],
 ])('%s', (url, target) => {

@@ -39,14 +39,14 @@ export function permissionFaults({ file, directories, keptBy }: SecretFile): str
   if (directories.some(({ mode }) => (mode & GROUP_OR_OTHERS_ENTER) === 0)) return [];
   const faults: string[] = [];
   if ((file.mode & GROUP_OR_OTHERS_WRITE) !== 0)
-    faults.push(`${file.path} may be written by others; run: chmod go-w ${quoted(file.path)}`);
+    faults.push(`${file.path} may be written by others; run: chmod go-w ${shellQuoted(file.path)}`);
   for (const { path, mode } of directories)
     if ((mode & GROUP_OR_OTHERS_WRITE) !== 0 && (mode & STICKY) === 0)
       faults.push(
-        `${file.path} may be replaced by others, who may write ${path}; run: chmod go-w ${quoted(path)}`,
+        `${file.path} may be replaced by others, who may write ${path}; run: chmod go-w ${shellQuoted(path)}`,
       );
   if (keptBy === null && (file.mode & OTHERS_READ) !== 0)
-    faults.push(`${file.path} may be read by others; run: chmod o= ${quoted(file.path)}`);
+    faults.push(`${file.path} may be read by others; run: chmod o= ${shellQuoted(file.path)}`);
   return faults;
 }
 
@@ -87,6 +87,7 @@ function modeOf(path: string): Mode {
   return { path, mode: statSync(path).mode & 0o7777 };
 }
 
-function quoted(path: string): string {
+/** A path as a word for a shell. */
+export function shellQuoted(path: string): string {
   return /^[\w/.+-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 }

@@ -66,16 +66,20 @@ const STARTING: HealthSources = {
   metrics: async () => '',
 };
 
-/** @throws what listening throws */
-export async function openProcessHealth(port: number): Promise<ProcessHealth> {
+/**
+ * @param host undefined: every address of the machine
+ * @throws what listening throws
+ */
+export async function openProcessHealth(port: number, host: string | undefined): Promise<ProcessHealth> {
   if (port === 0) return { serve() {}, parts: [] };
   let current = STARTING;
-  const server = await startHealthServer(port, {
+  const sources: HealthSources = {
     live: () => current.live(),
     ready: () => current.ready(),
     metrics: () => current.metrics(),
     json: async (path) => current.json?.(path),
-  });
+  };
+  const server = await startHealthServer(port, sources, host);
   return {
     serve(sources) {
       current = sources;

@@ -41,6 +41,7 @@ export const producerSettings = [
   'PUSHFLEET_RETENTION',
   'PUSHFLEET_DRAIN_TIMEOUT_MS',
   'PUSHFLEET_HTTP_PORT',
+  'PUSHFLEET_HTTP_HOST',
 ] as const satisfies readonly SettingName[];
 
 export const workerSettings = [
@@ -64,6 +65,7 @@ export const workerSettings = [
   'PUSHFLEET_RETRY_DELAYS',
   'PUSHFLEET_DRAIN_TIMEOUT_MS',
   'PUSHFLEET_HTTP_PORT',
+  'PUSHFLEET_HTTP_HOST',
 ] as const satisfies readonly SettingName[];
 
 export const boardSettings = [

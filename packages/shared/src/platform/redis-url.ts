@@ -36,8 +36,10 @@ function sentinel(value: string): RedisTarget | null {
   const match = /^redis\+sentinel:\/\/(?:([^:@/]*)(?::([^@/]*))?@)?([^/]+)\/([^/?]+)$/.exec(value);
   if (match === null) return null;
   const sentinels = match[3]!.split(',').map((part) => {
-    const [host, port] = part.split(':');
-    return { host: host!, port: port === undefined ? 26379 : Number(port) };
+    // An IPv6 address stands in brackets, as in any URL; ioredis wants it without.
+    const found = /^(?:\[([^\]]*)\]|([^:]*))(?::(.*))?$/.exec(part.trim());
+    const port = found?.[3];
+    return { host: found?.[1] ?? found?.[2] ?? '', port: port === undefined ? 26379 : Number(port) };
   });
   if (sentinels.some(({ host, port }) => host === '' || !Number.isInteger(port))) return null;
   return {

@@ -101,6 +101,7 @@ export const settings = {
   PUSHFLEET_RETENTION: duration.default(30 * 86_400_000),
   PUSHFLEET_DRAIN_TIMEOUT_MS: integer(0, 3_600_000).default(25_000),
   PUSHFLEET_HTTP_PORT: port.default(0),
+  PUSHFLEET_HTTP_HOST: text.optional(),
   PUSHFLEET_BOARD_HOST: text.default('127.0.0.1'),
   PUSHFLEET_BOARD_PORT: port.default(3100),
   PUSHFLEET_BOARD_BASE_PATH: z

@@ -83,7 +83,9 @@ async function readInfo(redis: RedisClient, until: number, cause: { last?: Error
   for (;;) {
     const info = await within(redis.info(), until - Date.now()).catch((error: Error) => error);
     if (typeof info === 'string' && !/^loading:1/m.test(info)) return info;
-    const refused = [info, cause.last].find((error) => error instanceof Error && REFUSED.test(error.message));
+    const refused = [info, cause.last].find(
+      (said): said is Error => typeof said === 'object' && REFUSED.test(said.message),
+    );
     if (refused !== undefined) throw new ConfigurationError([unreachable(refused)]);
     if (Date.now() + 100 >= until)
       throw new RedisAwayError(unreachable(typeof info === 'string' ? info : (cause.last ?? info)));

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { ConfigurationError } from '../platform/config.ts';
 import type { Log } from '../platform/log.ts';
 import type { RedisTarget } from '../platform/redis-url.ts';
 
@@ -96,7 +97,16 @@ function commonOptions(
   };
 }
 
-/** @throws Error naming the file */
+/**
+ * The file of PUSHFLEET_REDIS_CA_FILE.
+ * @throws ConfigurationError when it cannot be read
+ */
 export function readCa(path: string | undefined): string | undefined {
-  return path === undefined ? undefined : readFileSync(path, 'utf8');
+  if (path === undefined) return undefined;
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
+    throw new ConfigurationError([`PUSHFLEET_REDIS_CA_FILE: ${path} cannot be read (${code})`]);
+  }
 }
