@@ -1,0 +1,136 @@
+/**
+ * What a recipient costs: processor time of each process and bytes in MySQL, for docs/scaling.md. Two broadcasts
+ * to the same device tokens: all of the first are accepted, a sixteenth of the second is answered 410. Linux only.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { seed, start, startServers } from './bench-installation.mjs';
+
+const SIZE = 300_000;
+const LONGEST_MS = 15 * 60_000;
+const TICKS_PER_SECOND = Number(execFileSync('getconf', ['CLK_TCK']));
+/** Refused: every device token of the benchmarks begins with a digit that is as likely as any other. */
+const GONE = 'device 0* answer 410 Unregistered timestamp -60s';
+
+/** @returns {Promise<number>} exit code */
+export async function run([given = String(SIZE)], say) {
+  const size = Number(given.replaceAll('_', ''));
+  const directory = mkdtempSync(join(tmpdir(), 'pushfleet-bench-'));
+  const stops = [];
+  try {
+    const { environment, mysql, adminUrl, pids } = await startServers(directory, stops);
+    await seed(mysql, size, say);
+    const producer = await start(['producer'], environment, '"producer.started"', stops);
+    const worker = await start(['worker'], environment, '"worker.started"', stops);
+    const processes = { producer: producer.pid, worker: worker.pid, mysql: pids.mysql, redis: pids.redis };
+    await sleep(3_000);
+    const idle = await secondsOver(processes, 10_000);
+    const accepted = await broadcast(mysql, 1, processes, idle);
+    await fetch(`${adminUrl}/script`, { method: 'POST', body: GONE });
+    const refusing = await broadcast(mysql, 2, processes, idle);
+    const bytes = await bytesOf(mysql, ['pushfleet_batch', 'pushfleet_outcome', 'pushfleet_retirement']);
+    const [[{ refused }]] = await mysql.query('SELECT COUNT(*) AS refused FROM pushfleet_outcome');
+
+    say(
+      `\nrecipients ${size}; planned in ${accepted.plannedIn.toFixed(1)} s, ended after ${accepted.endedIn.toFixed(1)} s`,
+    );
+    say('microseconds of processor   accepted   more for one refused   idle per second');
+    for (const name of Object.keys(processes))
+      say(
+        [
+          name.padEnd(26),
+          ((accepted.seconds[name] / size) * 1e6).toFixed(1).padStart(10),
+          (((refusing.seconds[name] - accepted.seconds[name]) / refused) * 1e6).toFixed(0).padStart(22),
+          (idle[name] * 1e6).toFixed(0).padStart(17),
+        ].join(' '),
+      );
+    say(`\n${refused} refused in the second`);
+    say(`bytes in pushfleet_batch for a recipient      ${(bytes.pushfleet_batch / (2 * size)).toFixed(2)}`);
+    say(`bytes in pushfleet_outcome for a refused one  ${(bytes.pushfleet_outcome / refused).toFixed(0)}`);
+    say(`bytes in pushfleet_retirement for a retired   ${(bytes.pushfleet_retirement / refused).toFixed(0)}`);
+    return 0;
+  } finally {
+    for (const stop of stops.reverse()) await stop();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** @param idle seconds of processor per second, which are not the broadcast's */
+async function broadcast(mysql, id, processes, idle) {
+  const before = usage(processes);
+  const startedAt = performance.now();
+  const elapsed = () => (performance.now() - startedAt) / 1_000;
+  await mysql.query('START TRANSACTION');
+  await mysql.query(
+    "INSERT INTO notification (id, message, sent, notificationdate) VALUES (?, 'Hello', 0, UTC_TIMESTAMP())",
+    [id],
+  );
+  await mysql.query('INSERT INTO notification_token_group VALUES (?, 1)', [id]);
+  await mysql.query('COMMIT');
+  let plannedIn = 0;
+  for (;;) {
+    await sleep(100);
+    const [[row]] = await mysql.query(
+      'SELECT state, planned_at FROM pushfleet_dispatch WHERE notification_id = ?',
+      [id],
+    );
+    if (plannedIn === 0 && row?.planned_at) plannedIn = elapsed();
+    if (row?.state === 'done') break;
+    if (performance.now() - startedAt > LONGEST_MS) throw new Error('the broadcast did not end in time');
+  }
+  const endedIn = elapsed();
+  await retired(mysql);
+  const after = usage(processes);
+  const took = elapsed();
+  const seconds = {};
+  for (const name of Object.keys(processes)) seconds[name] = after[name] - before[name] - idle[name] * took;
+  return { plannedIn, endedIn, seconds };
+}
+
+/** Device tokens are switched off after their broadcast has ended. */
+async function retired(mysql) {
+  for (let tries = 0; tries < 600; tries++) {
+    const [[{ open }]] = await mysql.query(
+      "SELECT COUNT(*) AS open FROM pushfleet_retirement WHERE state = 'pending'",
+    );
+    if (open === 0) return;
+    await sleep(500);
+  }
+  throw new Error('retirements did not end in time');
+}
+
+async function secondsOver(processes, ms) {
+  const before = usage(processes);
+  await sleep(ms);
+  const after = usage(processes);
+  const rates = {};
+  for (const name of Object.keys(processes)) rates[name] = ((after[name] - before[name]) * 1_000) / ms;
+  return rates;
+}
+
+/** Seconds of processor that each process has used, by itself and in the kernel. */
+function usage(processes) {
+  const seconds = {};
+  for (const [name, pid] of Object.entries(processes)) {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
+    seconds[name] = (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+  }
+  return seconds;
+}
+
+/** Data and keys of tables on the disk. */
+async function bytesOf(mysql, tables) {
+  const bytes = {};
+  for (const table of tables) {
+    await mysql.query(`ANALYZE TABLE ${table}`);
+    const [[row]] = await mysql.query(
+      'SELECT data_length + index_length AS bytes FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?',
+      [table],
+    );
+    bytes[table] = Number(row.bytes);
+  }
+  return bytes;
+}
