@@ -1,6 +1,9 @@
 # One image for every process: `docker run pushfleet producer`, `… worker`, `… board`, `… status 42`.
 
-FROM node:24-slim AS build
+# Another Node or another registry: `docker build --build-arg NODE_IMAGE=…`.
+ARG NODE_IMAGE=node:24-slim
+
+FROM ${NODE_IMAGE} AS build
 WORKDIR /app
 # The manifests first: the dependencies are installed again only when one of them changes.
 COPY package.json package-lock.json ./
@@ -25,13 +28,21 @@ RUN npx tsc -b \
   && find apps/*/dist packages/*/dist \( -name '*.d.ts' -o -name '*.map' -o -name '.tsbuildinfo' \) -delete \
   && rm -rf apps/*/src packages/*/src tsconfig*.json apps/*/tsconfig.json packages/*/tsconfig.json
 
-FROM node:24-slim
+FROM ${NODE_IMAGE}
+LABEL org.opencontainers.image.title="Pushfleet" \
+  org.opencontainers.image.description="The push server that iOS backends run: from a MySQL row to an iPhone" \
+  org.opencontainers.image.licenses="MIT"
 WORKDIR /app
-COPY --from=build /app ./
+# What changes least comes first: a new version of ours is a small layer.
+COPY --from=build /app/node_modules node_modules
+COPY --from=build /app/package.json ./
+COPY --from=build /app/packages packages
+COPY --from=build /app/apps apps
 RUN ln -s /app/apps/cli/bin/pushfleet.js /usr/local/bin/pushfleet
 # Health and metrics of producer and worker; the board answers on its own port.
 ENV NODE_ENV=production PUSHFLEET_HTTP_PORT=9464
-# The user "node" of the base image, by number: nothing in /app belongs to it, and nothing has to be written.
+# The user "node" of the base image, by number: nothing in /app belongs to it, and nothing has to be written. Any
+# other number does as well.
 USER 1000:1000
 EXPOSE 9464 3100
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \

@@ -9,7 +9,7 @@ import { BINARY } from '../harness/command-line.ts';
 
 /** The commands of the contract that are here. */
 const COMMANDS = [
-  ...['up', 'migrate', 'doctor', 'producer', 'worker', 'board', 'simulator'],
+  ...['up', 'migrate', 'doctor', 'check-settings', 'producer', 'worker', 'board', 'simulator'],
   ...['status', 'explain', 'device', 'send'],
   ...[
     'cancel',
@@ -111,7 +111,7 @@ test.each(['zsh', 'fish'])('the script for %s has every command and option', asy
   expect(exitCode).toBe(0);
   for (const command of buildProgram().commands) {
     expect(stdout).toContain(command.name());
-    for (const { long } of command.options)
+    for (const { long } of command.options.filter(({ hidden }) => !hidden))
       expect(stdout).toContain(shell === 'fish' ? `-l ${long!.slice(2)} ` : long!);
   }
 });

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { addCancel } from './commands/cancel.ts';
+import { addCheckSettings } from './commands/check-settings.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addDevice } from './commands/device.ts';
 import { addDevices } from './commands/devices.ts';
@@ -28,6 +29,7 @@ export function buildProgram(): Command {
   addUpCommand(program);
   addMigrate(program);
   addDoctor(program);
+  addCheckSettings(program);
   addProcesses(program);
   addSimulator(program);
   addStatus(program);

@@ -1,6 +1,7 @@
 import type { Environment } from '@pushfleet/shared/platform/config';
 import { describeFailure } from '../failure.ts';
 import { checkSettings } from '../up/check-settings.ts';
+import type { DemoServers } from '../up/demo-servers.ts';
 import { removeEnvFile } from '../up/env-file.ts';
 import { planUp } from '../up/plan-parts.ts';
 import { runParts } from '../up/run-parts.ts';
@@ -12,6 +13,8 @@ export interface UpOptions {
   /** End when the sample notifications are sent. */
   readonly once: boolean;
   readonly sample: boolean;
+  /** Servers that were made for a demonstration, in place of embedded ones. */
+  readonly demo?: DemoServers;
 }
 
 /**
@@ -20,10 +23,12 @@ export interface UpOptions {
  *
  * @returns the exit code
  */
-export async function runUp({ once, sample }: UpOptions, environment: Environment): Promise<number> {
+export async function runUp({ once, sample, demo }: UpOptions, environment: Environment): Promise<number> {
   const screen = new Screen();
   const plan = planUp(environment, sample);
   if (plan.kind === 'refused') return failed(2, plan.sentence);
+  if (demo !== undefined && !plan.sample)
+    return failed(2, 'a demonstration is one in which nothing is configured; unset what is set');
   try {
     checkSettings(environment, plan.parts);
     const state = await takeStateDirectory(process.cwd(), screen.warn);
@@ -34,7 +39,7 @@ export async function runUp({ once, sample }: UpOptions, environment: Environmen
       process.exit(1);
     });
     try {
-      return await runParts({ once, environment, plan, state, screen, shutdown });
+      return await runParts({ once, environment, plan, state, screen, shutdown, demo });
     } catch (error) {
       if (!(error instanceof Interrupted)) throw error;
       return once ? 1 : 0;

@@ -4,6 +4,7 @@ import { colors } from '../output.ts';
 import { boardUrl, chooseBoardPort } from './board-address.ts';
 import { checkConfiguredRedis } from './check-redis.ts';
 import { givenSettings, type Settings } from './check-settings.ts';
+import { type DemoServers, useDemoServers } from './demo-servers.ts';
 import { type EmbeddedApns, startEmbeddedApns } from './embedded-apns.ts';
 import { removeEnvFile, writeEnvFile } from './env-file.ts';
 import { firstPushLine } from './first-push.ts';
@@ -27,6 +28,8 @@ export interface Run {
   readonly state: StateDirectory;
   readonly screen: Screen;
   readonly shutdown: Shutdown;
+  /** In place of embedded ones. */
+  readonly demo: DemoServers | undefined;
 }
 
 /**
@@ -48,7 +51,9 @@ export async function runParts(run: Run): Promise<number> {
   tellMixture(run);
 
   const apns = plan.parts.apns === 'embedded' ? await startApns(run) : undefined;
-  const servers = await startServers({ ...plan, given, state, screen, shutdown });
+  const servers = run.demo
+    ? await useDemoServers(run.demo, screen)
+    : await startServers({ ...plan, given, state, screen, shutdown });
   shutdown.signal.throwIfAborted();
 
   const settings: Settings = {
@@ -76,6 +81,7 @@ export async function runParts(run: Run): Promise<number> {
         mysql,
         sample: plan.sample,
         zone: tool.config.PUSHFLEET_TIMEZONE,
+        inCompose: run.demo !== undefined,
       }),
     );
     await stay(run, tool, servers);
@@ -135,7 +141,7 @@ async function stay(
   try {
     await Promise.race([
       shutdown.signalled(),
-      ...(mysql ? [ended('MySQL', mysql.server.exited)] : []),
+      ...(mysql ? [ended('MySQL', mysql.exited)] : []),
       ...(redis ? [ended('Redis', redis.exited)] : []),
     ]);
   } finally {

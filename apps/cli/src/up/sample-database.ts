@@ -6,13 +6,21 @@ import { SAMPLE_GROUPS, SAMPLE_SIZE, sampleRows } from './sample-devices.ts';
 const SCHEMA = fileURLToPath(new URL('../../sql/doctrine.sql', import.meta.url));
 const ROWS_PER_STATEMENT = 2_000;
 
-export interface BackendDatabase {
-  /** Port of the embedded server on 127.0.0.1. */
+/** A server that lets root in without a password: embedded, or made for a demonstration. */
+export interface ServerAddress {
+  readonly host: string;
   readonly port: number;
+}
+
+export interface BackendDatabase {
+  readonly server: ServerAddress;
   readonly name: string;
   readonly sample: boolean;
-  /** Written when the database is complete: one that was cut off while it was made is made again. */
-  readonly marker: string;
+  /**
+   * A file that is written when the database is complete: one that was cut off while it was made is made
+   * again. Without it, device tokens in the database say so.
+   */
+  readonly marker?: string;
 }
 
 /**
@@ -22,19 +30,19 @@ export interface BackendDatabase {
  * @returns whether it was made now
  */
 export async function ensureBackendDatabase(options: BackendDatabase): Promise<boolean> {
-  const { name, marker } = options;
-  const isNew = !existsSync(marker);
+  const { server, name, marker } = options;
+  const isNew = !(marker === undefined ? await hasDeviceTokens(server, name) : existsSync(marker));
   if (isNew) {
-    await onDatabase(options.port, 'mysql', async (server) => {
-      await server.change(`DROP DATABASE IF EXISTS \`${name}\``);
-      await server.change(`CREATE DATABASE \`${name}\` CHARACTER SET utf8mb4`);
+    await onServer(server, 'mysql', async (database) => {
+      await database.change(`DROP DATABASE IF EXISTS \`${name}\``);
+      await database.change(`CREATE DATABASE \`${name}\` CHARACTER SET utf8mb4`);
     });
   }
-  await onDatabase(options.port, name, async (database) => {
+  await onServer(server, name, async (database) => {
     if (isNew) {
       for (const statement of schemaStatements()) await database.change(statement);
       if (options.sample) await insertDevices(database);
-      writeFileSync(marker, '');
+      if (marker !== undefined) writeFileSync(marker, '');
     } else if (options.sample) {
       await restoreRetired(database);
     }
@@ -76,13 +84,26 @@ async function restoreRetired(database: Database): Promise<void> {
   );
 }
 
-async function onDatabase<T>(
-  port: number,
+/** They are inserted last, in one transaction. */
+function hasDeviceTokens(server: ServerAddress, name: string): Promise<boolean> {
+  return onServer(server, 'information_schema', async (database) => {
+    const tables = await database.arrays(
+      "SELECT 1 FROM TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = 'token'",
+      [name],
+    );
+    if (tables.length === 0) return false;
+    return (await database.arrays(`SELECT 1 FROM \`${name}\`.token LIMIT 1`)).length > 0;
+  });
+}
+
+/** Does something on a database of the server, and closes what it opened. */
+export async function onServer<T>(
+  { host, port }: ServerAddress,
   name: string,
   work: (database: Database) => Promise<T>,
 ): Promise<T> {
   const database = await openDatabase({
-    target: { host: '127.0.0.1', port, user: 'root', password: '', database: name, tls: null },
+    target: { host, port, user: 'root', password: '', database: name, tls: null },
     connections: 1,
   });
   try {

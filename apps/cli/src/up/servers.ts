@@ -11,15 +11,19 @@ import type { Shutdown } from './shutdown.ts';
 import type { StateDirectory } from './state-directory.ts';
 
 export interface EmbeddedMysql {
-  readonly server: LocalServer;
+  readonly host: string;
   readonly port: number;
+  /** Settles when it has ended by itself. */
+  readonly exited: Promise<void>;
   readonly socketPath: string | undefined;
   readonly database: string;
+  /** The command that opens a client on the database, where it is not one of this machine. */
+  readonly client?: string;
 }
 
 export interface EmbeddedServers {
   readonly mysql: EmbeddedMysql | undefined;
-  readonly redis: LocalServer | undefined;
+  readonly redis: { readonly exited: Promise<void> } | undefined;
   readonly settings: Settings;
 }
 
@@ -52,7 +56,9 @@ export async function startServers(options: ServersOptions): Promise<EmbeddedSer
     mysql,
     redis,
     settings: {
-      ...(mysql && { PUSHFLEET_MYSQL_URL: `${mysql.server.url}${mysql.database}?ssl-mode=DISABLED` }),
+      ...(mysql && {
+        PUSHFLEET_MYSQL_URL: `mysql://root@${mysql.host}:${mysql.port}/${mysql.database}?ssl-mode=DISABLED`,
+      }),
       ...(redis && { PUSHFLEET_REDIS_URL: redis.url }),
     },
   };
@@ -80,7 +86,7 @@ async function startEmbeddedMysql(
     'database',
     () =>
       ensureBackendDatabase({
-        port: server.port,
+        server: { host: '127.0.0.1', port: server.port },
         name: database,
         sample,
         marker: state.file('mysql', `${database}.made`),
@@ -88,7 +94,8 @@ async function startEmbeddedMysql(
     (isNew) =>
       `database "${database}": ${sample ? '10,000 device tokens in 4 groups' : "the backend's tables"}${isNew ? '' : ' (kept)'}`,
   );
-  return { server, port: server.port, socketPath: server.socketPath, database };
+  const { port, exited, socketPath } = server;
+  return { host: '127.0.0.1', port, exited, socketPath, database };
 }
 
 async function startEmbeddedRedis(

@@ -9,23 +9,34 @@ export interface HintOptions {
   readonly boardUser: string | undefined;
   /** Undefined where MySQL is the caller's own. */
   readonly mysql:
-    | { readonly port: number; readonly socketPath: string | undefined; readonly database: string }
+    | {
+        readonly port: number;
+        readonly socketPath: string | undefined;
+        readonly database: string;
+        readonly client?: string;
+      }
     | undefined;
   readonly sample: boolean;
   readonly zone: string;
+  /** In the container "demo" of docker-compose.yml: commands are called from outside. */
+  readonly inCompose: boolean;
 }
 
 /** What to do next, ready to be copied. */
 export function hints(options: HintOptions): string {
-  const login = options.boardUser === undefined ? '' : `  (user ${options.boardUser}, with your password)`;
+  const password = options.inCompose ? 'its password is demo' : 'with your password';
+  const login = options.boardUser === undefined ? '' : ` (user ${options.boardUser}, ${password})`;
+  const tools = options.inCompose ? 'docker compose exec demo pushfleet' : 'npx pushfleet';
   return [
     '',
     `  ${colors.bold('Board')}      ${colors.cyan(options.boardUrl)}${login}`,
-    `  ${colors.bold('Status')}     npx pushfleet status`,
+    `  ${colors.bold('Status')}     ${tools} status`,
     ...(options.mysql === undefined ? [] : ['', ...sqlHint(options, options.mysql)]),
     '',
-    '  Ctrl-C stops everything.',
-    '',
+    // The last line that stands in the log of a container says where to look.
+    ...(options.inCompose
+      ? [`  Look at ${options.boardUrl}${login}, or ask: ${tools} explain 2`]
+      : ['  Ctrl-C stops everything.', '']),
   ].join('\n');
 }
 
@@ -48,7 +59,9 @@ function sqlHint({ sample, zone }: HintOptions, mysql: NonNullable<HintOptions['
   ];
 }
 
-function clientCommand({ port, socketPath, database }: NonNullable<HintOptions['mysql']>): string[] {
+function clientCommand(mysql: NonNullable<HintOptions['mysql']>): string[] {
+  const { port, socketPath, database, client } = mysql;
+  if (client !== undefined) return [client];
   const path = findExecutable(['mariadb', 'mysql']);
   if (path === undefined)
     return [`-- in any client: 127.0.0.1, port ${port}, user root, no password, database ${database}`];
