@@ -213,6 +213,19 @@ export const EVENT_MEANINGS = {
     'APNs refuses one topic with the credential; other topics go on.',
     '[Breaker open](operations.md#breaker-open).',
   ],
+  'traces.lost': [
+    'The collector of the `OTEL_*` settings did not take spans (`spans`: so many since this was last told). Told every ten minutes at most; pushes do not wait for it.',
+    'Is it there, at the endpoint and with the protocol that the settings name?',
+  ],
+  'traces.on': ['The `OTEL_*` settings ask for traces; they are exported. [Traces](operations.md#traces).'],
+  'traces.trouble': [
+    'What OpenTelemetry itself reports: a setting that it cannot read, or spans that its queue has no room for.',
+    'Mend the setting; for a full queue `OTEL_TRACES_SAMPLER`.',
+  ],
+  'traces.unsupported': [
+    'An `OTEL_*` setting asks for an exporter or a protocol that is not there. Without another one nothing is exported.',
+    'What the line says.',
+  ],
   'wake.deaf': ['The producer cannot hear wakes through Redis; due rows are found by the poll.'],
   'worker.started': ['The worker is ready: app, topic, environment, kind of credential.'],
 };

@@ -3,6 +3,7 @@ import { DueRowClaimer } from '@pushfleet/app-producer/claim-due-rows';
 import { loadProducerConfig } from '@pushfleet/app-producer/producer-config';
 import type { ProducerContext } from '@pushfleet/app-producer/producer-context';
 import { plainApp } from '@pushfleet/shared/domain/apps';
+import { NO_TRACING } from '@pushfleet/shared/platform/tracing';
 import { type OpenStore, openStore } from '@pushfleet/shared/store/open-store';
 import { pino } from 'pino';
 import { insertNotifications, range } from '../harness/backend-rows.ts';
@@ -35,6 +36,7 @@ async function claimerAt(settings: Record<string, string>, now: () => number): P
     store,
     rules,
     owner: 'test',
+    tracing: NO_TRACING,
     log: pino({ level: 'silent' }),
   } as unknown as ProducerContext;
   return new DueRowClaimer(context, () => {}, now);

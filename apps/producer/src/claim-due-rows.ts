@@ -15,6 +15,7 @@ import {
 import { type DueRow, findDueRows, findRearmedRows } from '@pushfleet/shared/store/due-rows';
 import { readNotificationRows } from '@pushfleet/shared/store/notification-rows';
 import type { ProducerContext } from './producer-context.ts';
+import { traceClaims } from './producer-spans.ts';
 
 const ROWS_PER_LOOK = 400;
 const FRESH_ROWS_PER_LOOK = 50;
@@ -94,6 +95,7 @@ export class DueRowClaimer {
     const { config, store, owner, log } = this.#context;
     const zone = backendZone(this.#context);
     const requests = new Map<string, ClaimRequest>();
+    const startedAt = Date.now();
     for (const { id, due, round } of rows) {
       const dueAt = dueInstant(due, zone);
       if (dueAt === null || dueAt > now) continue;
@@ -110,7 +112,7 @@ export class DueRowClaimer {
     if (claims.length === 0) return;
     killPoint('producer.afterClaim');
     log.debug({ event: 'claim.made', claims: claims.length }, 'due rows claimed');
-    this.#onInvalid(await freeze(this.#context, claims, requests));
+    this.#onInvalid(await freeze(this.#context, claims, requests, startedAt));
     killPoint('producer.afterFreeze');
     this.#onClaimed();
   }
@@ -121,6 +123,7 @@ async function freeze(
   context: ProducerContext,
   claims: readonly Claim[],
   requests: ReadonlyMap<string, ClaimRequest>,
+  startedAt: number,
 ): Promise<number> {
   const { store, rules, log } = context;
   const rows = await readNotificationRows(
@@ -159,6 +162,7 @@ async function freeze(
   await withdrawClaims(store, withdrawn);
   await invalidateClaims(store, invalid);
   await freezeClaims(store, frozen);
+  traceClaims(context, claims, requests, { frozen, invalid }, startedAt);
   return invalid.length;
 }
 

@@ -12,6 +12,7 @@ import {
 } from '@pushfleet/shared/store/retirements';
 import { columnZone } from './claim-due-rows.ts';
 import type { ProducerContext } from './producer-context.ts';
+import { traceSettled } from './producer-spans.ts';
 
 const GROUP = 200;
 const SWEEP_EVERY_MS = 2_000;
@@ -57,6 +58,7 @@ export class DispatchCompleter {
     const ids = finished.map(({ dispatchId }) => dispatchId);
     for (const dispatchId of await readDispatchesWithTwins(store, ids))
       await retireTwins(this.#context, dispatchId);
+    const startedAt = Date.now();
     const ended = await completeDispatches(
       store,
       finished,
@@ -64,6 +66,7 @@ export class DispatchCompleter {
     );
     if (ended.length > 0) {
       killPoint('producer.afterCompletion');
+      traceSettled(this.#context, ended, startedAt);
       log.info(
         { event: 'dispatch.done', dispatches: ended.length, ids: ended.slice(0, 10) },
         'notifications done',

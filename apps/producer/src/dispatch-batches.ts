@@ -25,6 +25,7 @@ import {
 } from '@pushfleet/shared/store/ready-batches';
 import { storedProgress } from '@pushfleet/shared/store/record';
 import type { AppQueues, ProducerContext } from './producer-context.ts';
+import { traceQueued } from './producer-spans.ts';
 
 /** Most jobs in a lane: a hundred thousand single pushes would take 120 MB of Redis. */
 const JOBS_LIMIT = 5_000;
@@ -98,6 +99,7 @@ export class BatchDispatcher {
   async #enqueue(queues: AppQueues, lane: Lane, batches: readonly ReadyBatch[]): Promise<number> {
     if (batches.length === 0) return 0;
     const { store, log } = this.#context;
+    const startedAt = Date.now();
     const loaded = await this.#loadDeviceTokens(batches);
     const marks = await markQueued(
       store,
@@ -116,11 +118,13 @@ export class BatchDispatcher {
         throw new Error('this process was stopped before it could add them');
       await addBatches(queues.lanes[lane], jobs);
       killPoint('producer.afterAdd');
+      traceQueued(this.#context, jobs, startedAt);
     } catch (error) {
       log.warn(
         { event: 'batch.addUnknown', batches: jobs.length, lane, err: error },
         'batches may or may not be in Redis; the reconciler looks',
       );
+      traceQueued(this.#context, jobs, startedAt, 'add_unknown');
     }
     return marks.length;
   }

@@ -8,6 +8,7 @@ import { type Loop, startLoop } from '@pushfleet/shared/platform/loop';
 import { packageVersion } from '@pushfleet/shared/platform/package-version';
 import { producerSettings } from '@pushfleet/shared/platform/process-settings';
 import { leaveInTime, type Stoppable, stopOnSignal } from '@pushfleet/shared/platform/stop';
+import { openTracing } from '@pushfleet/shared/platform/tracing';
 import { consumeResults } from '@pushfleet/shared/queue/results-consumer';
 import { countTooOldRows } from '@pushfleet/shared/store/due-rows';
 import { releasePlannings } from '@pushfleet/shared/store/planning-leases';
@@ -56,12 +57,14 @@ export async function runProducer(environment: Environment): Promise<number> {
   logFatalErrors(log);
   warnOfOpenFiles(producerSettings, environment, log);
   const health = await openProcessHealth(config.PUSHFLEET_HTTP_PORT, config.PUSHFLEET_HTTP_HOST);
-  const context = await openProducer(config, log);
+  const version = packageVersion(import.meta.url);
+  const tracing = await openTracing({ process: 'producer', version }, environment, log);
+  const context = await openProducer(config, log, tracing);
   await registerApps(context).catch(async (error: unknown) => {
     await closing(context).stop(0);
     throw error;
   });
-  const metrics = new ProducerMetrics(context, packageVersion(import.meta.url));
+  const metrics = new ProducerMetrics(context, version);
   const { loops, recorder, stuckResults } = startLoops(context, metrics);
   const results = startRecording(context, recorder);
   const wakes = listenForWakes(
@@ -89,7 +92,8 @@ export async function runProducer(environment: Environment): Promise<number> {
     'producer started',
   );
   const working = leaveInTime('work', [...results, ...loops.all], LEFT_FOR_CONNECTIONS_MS, log);
-  return stopOnSignal([...health.parts, wakes, working, closing(context)], {
+  // Traces last: only they are lost when the collector takes too long.
+  return stopOnSignal([...health.parts, wakes, working, closing(context), tracing], {
     timeoutMs: config.PUSHFLEET_DRAIN_TIMEOUT_MS,
     log,
   });

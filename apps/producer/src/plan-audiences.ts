@@ -20,8 +20,9 @@ import {
 import { appFilterOf } from './app-filter.ts';
 import { NO_COUNTS, sortMembers, toBatches } from './audience-plan.ts';
 import { newNonce } from './claim-due-rows.ts';
-import { planLargeAudience } from './plan-large-audience.ts';
+import { isSameLists, planLargeAudience } from './plan-large-audience.ts';
 import type { ProducerContext } from './producer-context.ts';
+import { traceSmallPlans } from './producer-spans.ts';
 
 const NEWEST_PER_LOOK = 50;
 const OLDEST_PER_LOOK = 350;
@@ -155,6 +156,7 @@ export class AudiencePlanner {
     lists: ReadonlyMap<string, AudienceLists>,
   ): Promise<number> {
     const { store } = this.#context;
+    const startedAt = Date.now();
     let planned = 0;
     for (const [app, group] of byApp(plannings)) {
       const ids = group.map(({ notificationId }) => notificationId!);
@@ -177,16 +179,17 @@ export class AudiencePlanner {
             return [];
           }
         });
-      planned += await this.#saveSmall(plans);
+      planned += await this.#saveSmall(plans, startedAt);
     }
     return planned;
   }
 
   /** One plan that MySQL refuses does not keep the others of its group from being saved. */
-  async #saveSmall(plans: Parameters<typeof saveSmallPlans>[1]): Promise<number> {
+  async #saveSmall(plans: Parameters<typeof saveSmallPlans>[1], startedAt: number): Promise<number> {
     try {
       const saved = await saveSmallPlans(this.#context.store, plans);
       killPoint('producer.afterSmallPlans');
+      traceSmallPlans(this.#context, plans, saved, startedAt);
       return saved.length;
     } catch (error) {
       if (!isRefusedValue(error)) throw error;
@@ -196,7 +199,7 @@ export class AudiencePlanner {
         return 0;
       }
       let saved = 0;
-      for (const plan of plans) saved += await this.#saveSmall([plan]);
+      for (const plan of plans) saved += await this.#saveSmall([plan], startedAt);
       return saved;
     }
   }
@@ -285,10 +288,6 @@ export class AudiencePlanner {
 /** Data too long, out of range, not of the column's type, duplicate: the values are at fault, not the server. */
 function isRefusedValue(error: unknown): boolean {
   return [1062, 1264, 1366, 1406].includes((error as { errno?: number }).errno ?? 0);
-}
-
-function isSameLists(a: AudienceLists, b: AudienceLists): boolean {
-  return a.directMembers === b.directMembers && a.groupIds.join() === b.groupIds.join();
 }
 
 function byApp(plannings: readonly Planning[]): Map<string, Planning[]> {

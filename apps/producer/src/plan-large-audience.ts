@@ -22,6 +22,7 @@ import {
 } from './audience-pages.ts';
 import { malformedKey, sortMembers, toBatches } from './audience-plan.ts';
 import type { ProducerContext } from './producer-context.ts';
+import { tracePlanned } from './producer-spans.ts';
 
 const GRACE_MS = 5_000;
 
@@ -44,13 +45,19 @@ export async function planLargeAudience(
   lists: AudienceLists,
   plan: LargePlan,
 ): Promise<void> {
+  const startedAt = Date.now();
   const taken = await findRepeats(audienceOf(context, planning, lists, plan.signal), plan.memberships);
   if (planning.batches > 0) await takeWhatIsPlanned(context, planning, taken.take);
-  const scan = new AudienceScan(context, planning, plan, taken);
+  const scan = new AudienceScan(context, planning, plan, taken, startedAt);
   const { start, isAgain } = parseCursor(planning.cursor, lists);
   await scan.run(lists, start, isAgain);
   await scan.untilListsRest(lists);
   if (!plan.signal.aborted) await scan.finish();
+}
+
+/** Whether a backend has added nothing meanwhile. */
+export function isSameLists(a: AudienceLists, b: AudienceLists): boolean {
+  return a.directMembers === b.directMembers && a.groupIds.join() === b.groupIds.join();
 }
 
 class AudienceScan {
@@ -61,14 +68,22 @@ class AudienceScan {
   #counts: Planning['counts'];
   #nextSeq: number;
   #cursor = '';
+  readonly #startedAt: number;
 
-  constructor(context: ProducerContext, planning: Planning, plan: LargePlan, taken: TakenDeviceTokens) {
+  constructor(
+    context: ProducerContext,
+    planning: Planning,
+    plan: LargePlan,
+    taken: TakenDeviceTokens,
+    startedAt: number,
+  ) {
     this.#context = context;
     this.#planning = planning;
     this.#plan = plan;
     this.#taken = taken;
     this.#nextSeq = planning.batches;
     this.#counts = planning.counts;
+    this.#startedAt = startedAt;
   }
 
   /**
@@ -112,7 +127,7 @@ class AudienceScan {
     const until = Date.now() + GRACE_MS;
     while (!this.#plan.signal.aborted && Date.now() < until) {
       const now = await readLists(this.#context, this.#planning);
-      if (now.directMembers === seen.directMembers && now.groupIds.join() === seen.groupIds.join()) return;
+      if (isSameLists(now, seen)) return;
       await sleep(100);
       await this.run(now, { pass: 0, after: null }, true);
       seen = now;
@@ -124,6 +139,8 @@ class AudienceScan {
     await savePlannedPage(this.#context.store, this.#planning, { ...end, complete: true }, this.#nextSeq);
     killPoint('producer.afterPlanning');
     const { dispatchId, notificationId } = this.#planning;
+    const plan = { lane: this.#plan.lane, counts: this.#counts, batches: this.#nextSeq };
+    tracePlanned(this.#context, this.#planning, plan, this.#startedAt);
     this.#context.log.info(
       {
         event: 'dispatch.planned',
@@ -132,6 +149,7 @@ class AudienceScan {
         recipients: this.#counts.recipients,
         batches: this.#nextSeq,
         lane: this.#plan.lane,
+        ...this.#context.tracing.logFields({ fleet: this.#context.fleet, dispatch: dispatchId }),
       },
       'audience planned',
     );

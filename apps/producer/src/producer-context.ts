@@ -1,6 +1,7 @@
 import type { App } from '@pushfleet/shared/domain/apps';
 import type { RowRules } from '@pushfleet/shared/domain/row-request';
 import type { Log } from '@pushfleet/shared/platform/log';
+import type { Tracing } from '@pushfleet/shared/platform/tracing';
 import type { LaneQueues, ResultsQueue } from '@pushfleet/shared/queue/lane-queue';
 import type { RedisClient } from '@pushfleet/shared/queue/redis-connection';
 import type { Store } from '@pushfleet/shared/store/store';
@@ -24,5 +25,6 @@ export interface ProducerContext {
   readonly fleet: string;
   /** Names this process in claims and leases. */
   readonly owner: string;
+  readonly tracing: Tracing;
   readonly log: Log;
 }

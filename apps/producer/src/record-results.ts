@@ -4,6 +4,7 @@ import { BRAKE_REASONS } from '@pushfleet/shared/domain/brake';
 import { killPoint } from '@pushfleet/shared/platform/kill-point';
 import { recordTellings, type TellingOfBatch } from '@pushfleet/shared/store/record';
 import type { ProducerContext } from './producer-context.ts';
+import { traceRecorded } from './producer-spans.ts';
 
 /** Told of every batch that was settled or parked, and of outcomes that became known. */
 export interface RecordListener {
@@ -34,7 +35,10 @@ export class ResultRecorder {
 
   async recordTellings(tellings: readonly TellingOfBatch[]): Promise<void> {
     const { store, log } = this.#context;
-    for (const { telling, state, news } of await recordTellings(store, tellings, this.#retireReasons)) {
+    const startedAt = Date.now();
+    const recorded = await recordTellings(store, tellings, this.#retireReasons);
+    traceRecorded(this.#context, recorded, startedAt);
+    for (const { telling, state, news } of recorded) {
       if (state === 'unknown')
         log.warn(
           {

@@ -12,6 +12,7 @@ import {
   replayBatches,
 } from '@pushfleet/shared/store/replay';
 import type { AppQueues, ProducerContext } from './producer-context.ts';
+import { traceReplay } from './producer-spans.ts';
 
 const BATCHES_AT_ONCE = 100;
 
@@ -40,6 +41,7 @@ export async function replay(
   if (own === undefined) return failure(`the app ${dispatch.app} is not configured; nothing was replayed`);
   if (redis.status !== 'ready')
     return failure('Redis cannot be reached; nothing was replayed, ask again when it is back');
+  const startedAt = Date.now();
   const { reopened, busy } = await replayAll(context, own, dispatch, commandId, command);
   if (reopened === 0)
     return failure(
@@ -47,6 +49,7 @@ export async function replay(
         ? `what was chosen of notification ${command.notificationId} is being retried at this moment; nothing was replayed`
         : `notification ${command.notificationId} has nobody to send to again with this choice; nothing was replayed`,
     );
+  traceReplay(context, dispatch, reopened, startedAt);
   const notes = [
     busy > 0 ? `${busy} batches are being retried at this moment and were left alone` : '',
     dispatch.planned

@@ -4,6 +4,7 @@ import type { Command, CommandResult } from '@pushfleet/shared/store/commands';
 import { createPush } from '@pushfleet/shared/store/operator-push';
 import { newNonce } from './claim-due-rows.ts';
 import type { ProducerContext } from './producer-context.ts';
+import { tracePush } from './producer-spans.ts';
 
 /** Who sends by hand looks at the device now: a push of an hour ago would only puzzle. */
 const LIFETIME_MS = 3_600_000;
@@ -13,10 +14,12 @@ const LIFETIME_MS = 3_600_000;
  * the backend is read or written; from here on it is a dispatch as any other, of one recipient.
  */
 export async function sendPush(
-  { store, rules }: ProducerContext,
+  context: ProducerContext,
   commandId: number,
   command: Extract<Command, { verb: 'send' }>,
 ): Promise<CommandResult> {
+  const { store, rules } = context;
+  const startedAt = Date.now();
   const deviceToken = normalizeDeviceToken(command.deviceToken);
   if (deviceToken === null) return failed(whyMalformed(command.deviceToken));
   const { alert, app } = command;
@@ -37,9 +40,9 @@ export async function sendPush(
     nonce: newNonce(),
   };
   const name = await createPush(store, push);
-  return name === null
-    ? failed('its time is over: it was asked for an hour ago, or has expired')
-    : { succeeded: true, result: name };
+  if (name === null) return failed('its time is over: it was asked for an hour ago, or has expired');
+  tracePush(context, name, built.request.app, startedAt);
+  return { succeeded: true, result: name };
 }
 
 function failed(result: string): CommandResult {

@@ -12,6 +12,7 @@ import {
   settleWaiting,
 } from '@pushfleet/shared/store/settle';
 import type { ProducerContext } from './producer-context.ts';
+import { traceSettled } from './producer-spans.ts';
 import type { ResultRecorder } from './record-results.ts';
 
 const AT_ONCE = 200;
@@ -41,7 +42,8 @@ export class CancelledSettler {
     const { store, log } = this.#context;
     const dispatches = await readCancelledDispatches(store, AT_ONCE);
     for (const dispatchId of dispatches) {
-      const since = this.#since.get(dispatchId) ?? Date.now();
+      const startedAt = Date.now();
+      const since = this.#since.get(dispatchId) ?? startedAt;
       this.#since.set(dispatchId, since);
       const inRedis = await readBatchesInRedis(store, dispatchId);
       const isLate = Date.now() - since >= this.#workersCancelMs;
@@ -50,6 +52,7 @@ export class CancelledSettler {
       // Workers forget the cancel once the dispatch has ended: no job of it may be left by then.
       if (left === 0 && (await finishCancelled(store, dispatchId))) {
         this.#since.delete(dispatchId);
+        traceSettled(this.#context, [dispatchId], startedAt);
         log.info({ event: 'dispatch.cancelled', dispatchId }, 'a notification is cancelled');
       }
     }

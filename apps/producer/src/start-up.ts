@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Log } from '@pushfleet/shared/platform/log';
 import { untilServerIsThere } from '@pushfleet/shared/platform/server-wait';
+import { NO_TRACING, type Tracing } from '@pushfleet/shared/platform/tracing';
 import { openQueue } from '@pushfleet/shared/queue/lane-queue';
 import { awaitRedis } from '@pushfleet/shared/queue/redis-check';
 import {
@@ -24,7 +25,11 @@ import type { ProducerContext } from './producer-context.ts';
  *
  * @throws ConfigurationError, BackendSchemaError or SchemaVersionError, each saying how to mend it
  */
-export async function openProducer(config: ProducerConfig, log: Log): Promise<ProducerContext> {
+export async function openProducer(
+  config: ProducerConfig,
+  log: Log,
+  tracing: Tracing = NO_TRACING,
+): Promise<ProducerContext> {
   const apps = readApps(config);
   const { store, fleet, schemaVersion } = await untilServerIsThere({
     server: 'MySQL',
@@ -67,6 +72,7 @@ export async function openProducer(config: ProducerConfig, log: Log): Promise<Pr
       },
       fleet,
       owner: `${hostname().slice(0, 32)}-${process.pid}-${randomBytes(3).toString('hex')}`,
+      tracing,
       log,
     };
   } catch (error) {

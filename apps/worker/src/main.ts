@@ -5,6 +5,7 @@ import { createLog, logFatalErrors } from '@pushfleet/shared/platform/log';
 import { packageVersion } from '@pushfleet/shared/platform/package-version';
 import { workerSettings } from '@pushfleet/shared/platform/process-settings';
 import { stopOnSignal } from '@pushfleet/shared/platform/stop';
+import { openTracing } from '@pushfleet/shared/platform/tracing';
 import { takeConnectPermit } from '@pushfleet/shared/queue/connect-permit';
 import { credentialDigest, credentialExpiresAt } from './apns/credential.ts';
 import { createProviderTokenSource } from './apns/provider-token.ts';
@@ -39,6 +40,8 @@ export async function runWorker(environment: Environment): Promise<number> {
   const { app } = identity;
   const prefix = config.PUSHFLEET_REDIS_PREFIX;
 
+  const version = packageVersion(import.meta.url);
+  const tracing = await openTracing({ process: 'worker', version }, environment, log);
   const health = await openProcessHealth(config.PUSHFLEET_HTTP_PORT, config.PUSHFLEET_HTTP_HOST);
   const redis = await openRedisLinks(config, log);
   const connectPermit = () => takeConnectPermit(redis.adding, prefix, app);
@@ -47,7 +50,7 @@ export async function runWorker(environment: Environment): Promise<number> {
   governor.start();
   const metrics = createWorkerMetrics({
     app,
-    version: packageVersion(import.meta.url),
+    version,
     governor,
     credentialExpiresAt: credentialExpiresAt(credential),
   });
@@ -62,6 +65,7 @@ export async function runWorker(environment: Environment): Promise<number> {
     maxInFlight: config.PUSHFLEET_MAX_IN_FLIGHT,
     policy: { maxAttempts: config.PUSHFLEET_MAX_ATTEMPTS, delaysMs: config.PUSHFLEET_RETRY_DELAYS },
     observer: metrics,
+    tracing,
     log,
   });
   health.serve(workerHealth({ gate: worker.gate, metrics: metrics.text, stuck: worker.stuck }));
@@ -70,8 +74,9 @@ export async function runWorker(environment: Environment): Promise<number> {
     'worker started',
   );
 
-  // The worker first: while it stops, /health/ready says so. Redis last: handing back needs it.
-  return stopOnSignal([worker, ...health.parts, redis], {
+  // The worker first: while it stops, /health/ready says so. Redis behind it: handing back needs it. Traces last:
+  // only they are lost when the collector takes too long.
+  return stopOnSignal([worker, ...health.parts, redis, tracing], {
     timeoutMs: config.PUSHFLEET_DRAIN_TIMEOUT_MS,
     log,
   });

@@ -4,6 +4,7 @@ import type { BatchResult } from '@pushfleet/shared/domain/batch-job';
 import type { RetryPolicy } from '@pushfleet/shared/domain/retry-schedule';
 import type { Log } from '@pushfleet/shared/platform/log';
 import type { Stoppable } from '@pushfleet/shared/platform/stop';
+import { NO_TRACING, type Tracing } from '@pushfleet/shared/platform/tracing';
 import { endProbe, openBreaker, readBreakers, takeProbe } from '@pushfleet/shared/queue/breaker';
 import { readCheckpoint, writeCheckpoints } from '@pushfleet/shared/queue/checkpoint';
 import { type ControlCopy, readControlCopy } from '@pushfleet/shared/queue/control-copy';
@@ -42,6 +43,8 @@ export interface WorkerOptions {
   readonly maxInFlight: number;
   readonly policy: RetryPolicy;
   readonly observer: SendingObserver;
+  /** Default none. */
+  readonly tracing?: Tracing;
   /** How long lanes may stand still before `stuck` says so. Default a minute. */
   readonly stuckAfterMs?: number;
   /** How long APNs must answer mostly 5xx to be down. Default 5 s. */
@@ -126,6 +129,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
         options.observer.answered(...facts);
       },
     },
+    tracing: options.tracing ?? NO_TRACING,
     policy: options.policy,
     lockDurationMs: LOCK_DURATION_MS,
     worker,

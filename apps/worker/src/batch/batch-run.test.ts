@@ -8,6 +8,7 @@ import {
   encodeProgress,
   newProgress,
 } from '@pushfleet/shared/domain/batch-progress';
+import { NO_TRACING } from '@pushfleet/shared/platform/tracing';
 import { pino } from 'pino';
 import { RunHold } from '../lanes/run-hold.ts';
 import { SendBreaker } from '../send-breaker.ts';
@@ -93,6 +94,7 @@ class Stage {
           return this.publish();
         },
       },
+      tracing: NO_TRACING,
       observer: { batchStarted() {}, answered() {}, settled() {}, resentUnanswered() {}, refused() {} },
       policy: { maxAttempts: 1, delaysMs: [1_000] },
       lockDurationMs: LOCK_MS,

@@ -8,6 +8,7 @@ import { BatchSending } from './batch-sending.ts';
 import type { OpenBatch } from './open-batch.ts';
 import { RunCheckpoints } from './run-checkpoints.ts';
 import { answersOnly, endingOf, isAllAnswered, type RunEnding } from './run-ending.ts';
+import { RunSpans } from './run-spans.ts';
 import type { StopCause } from './send-permission.ts';
 import type { SendingParts } from './sending-parts.ts';
 import { startProgress } from './start-progress.ts';
@@ -30,6 +31,7 @@ export class BatchRun {
   #publishedAt = performance.now();
   #publishing = false;
   #begun = 0;
+  readonly #spans: RunSpans | null;
 
   private constructor(
     private readonly batch: OpenBatch,
@@ -39,6 +41,7 @@ export class BatchRun {
     private readonly hold: RunHold,
     private readonly parts: SendingParts,
   ) {
+    this.#spans = RunSpans.of(parts.tracing, batch, run);
     this.#checkpoints = new RunCheckpoints({
       progress,
       write: (text) => parts.checkpoints.checkpoint({ run, progress: text }),
@@ -63,7 +66,9 @@ export class BatchRun {
     const one = new BatchRun(batch, progress, attemptsMade > 0, run, hold, parts);
     // Or a worker that dies now would take the retry of a person for a job that ended.
     if (reopened > 0) one.#checkpoints.noteAnswer();
-    return one.#toItsEnd();
+    const end = await one.#toItsEnd();
+    one.#spans?.ended(end.kind, progress.outcomes, hold.haltedBy);
+    return end;
   }
 
   async #toItsEnd(): Promise<RunEnd> {
@@ -72,7 +77,7 @@ export class BatchRun {
     killPoint('worker.batchStarted');
     this.#begun = performance.now();
     const before = encodeProgress(progress);
-    const sending = new BatchSending(batch, progress, hold, this.#checkpoints, parts);
+    const sending = new BatchSending(batch, progress, hold, this.#checkpoints, parts, this.#spans);
     const stopped = await sending.send();
     if (stopped === 'cancelled') this.#settleWaiting(CANCELLED);
     if (stopped === 'expired') this.#settleWaiting(EXPIRED);
@@ -174,6 +179,7 @@ export class BatchRun {
         ms: Math.round(performance.now() - this.#begun),
         ending: ending.kind,
         ...(stopped !== null && { stopped: this.hold.haltedBy ?? stopped }),
+        ...this.parts.tracing.logFields(job),
       },
       'batch sent as far as it was due',
     );

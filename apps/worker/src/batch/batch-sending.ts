@@ -9,6 +9,7 @@ import { type AnswerEffect, applyAnswer, markUnanswered, NO_ANSWER } from './ans
 import type { OpenBatch } from './open-batch.ts';
 import { RecipientQueue } from './recipient-queue.ts';
 import type { RunCheckpoints } from './run-checkpoints.ts';
+import type { RunSpans } from './run-spans.ts';
 import { SendPermission, type StopCause } from './send-permission.ts';
 import type { SendingParts } from './sending-parts.ts';
 
@@ -35,6 +36,7 @@ export class BatchSending {
     private readonly hold: RunHold,
     private readonly checkpoints: RunCheckpoints,
     private readonly parts: SendingParts,
+    private readonly spans: RunSpans | null,
   ) {
     this.#queue = new RecipientQueue(batch.indexes, progress, Date.now());
     this.#permission = new SendPermission(batch.job, hold, checkpoints, parts);
@@ -102,6 +104,7 @@ export class BatchSending {
     });
     if (effect.verdict === 'resend') this.#freeResends.set(position, freeResends + 1);
     parts.observer.answered(answer, effect.verdict, effect.reason, ms);
+    this.spans?.answered(position, answer, effect.verdict, ms);
     if (effect.outcome !== null) parts.observer.settled(effect.outcome, effect.reason, 1, batch.job.dueAt);
     this.#tellBreaker(position, answer, effect);
     this.#queue.ended(position, now);

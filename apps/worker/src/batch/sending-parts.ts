@@ -4,6 +4,7 @@ import type { Lane } from '@pushfleet/shared/domain/lanes';
 import type { Outcome } from '@pushfleet/shared/domain/outcomes';
 import type { RetryPolicy } from '@pushfleet/shared/domain/retry-schedule';
 import type { Log } from '@pushfleet/shared/platform/log';
+import type { Tracing } from '@pushfleet/shared/platform/tracing';
 import type { Checkpoint, JobRun } from '@pushfleet/shared/queue/checkpoint';
 import type { ConnectionGovernor } from '../apns/connection-governor.ts';
 import type { ControlWatch } from '../control-watch.ts';
@@ -23,6 +24,7 @@ export interface SendingParts {
   readonly readCheckpoint: (run: JobRun) => Promise<string | null>;
   readonly results: { publish(result: BatchResult, isWanted: () => boolean): Promise<boolean> };
   readonly observer: SendingObserver;
+  readonly tracing: Tracing;
   readonly policy: RetryPolicy;
   /** BullMQ's lock, in milliseconds. */
   readonly lockDurationMs: number;

@@ -90,6 +90,10 @@ export const LOG_EVENTS = {
   'start.waiting': ['warn'],
   'topic.resumed': ['info'],
   'topic.stopped': ['error'],
+  'traces.lost': ['warn'],
+  'traces.on': ['info'],
+  'traces.trouble': ['warn'],
+  'traces.unsupported': ['warn'],
   'wake.deaf': ['warn'],
   'worker.started': ['info'],
 } as const satisfies Readonly<Record<string, readonly LogLevel[]>>;
