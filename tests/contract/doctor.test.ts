@@ -45,7 +45,7 @@ beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'pushfleet-doctor-'));
   const key = aSigningKey();
   [mysql, redisServer, simulator] = await Promise.all([
-    startPrivateMysql(['--log-bin', '--server-id=1']),
+    startPrivateMysql(['--log-bin', '--server-id=1', '--innodb-flush-log-at-trx-commit=1']),
     startRedis({ dir: join(directory, 'redis') }),
     startSimulator({ topics: [TOPIC], keyId: KEY_ID, teamId: TEAM_ID, publicKeyPem: key.publicKeyPem }),
   ]);
@@ -80,7 +80,7 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const close of closers.splice(0)) await close();
   simulator.reset();
-  await mysql.query("SET GLOBAL binlog_format = 'MIXED'");
+  await mysql.query("SET GLOBAL binlog_format = 'MIXED', GLOBAL innodb_flush_log_at_trx_commit = 1");
   await database.drop();
   await redis.config('SET', 'maxmemory-policy', 'noeviction');
   await redis.config('SET', 'appendonly', 'yes');
@@ -104,26 +104,25 @@ interface Seeded {
   readonly fault: string;
   readonly check: string;
   readonly what: RegExp;
-  readonly state?: 'warning';
+  readonly state?: 'warning' | 'verify';
   /** Brings the fault about. @returns settings to look with */
   seed(): unknown;
   /** Applies what was printed. @returns settings that it changes */
-  apply(mend: string): unknown;
+  apply(mend: string, note: string): unknown;
 }
 
+/** Each line of a mend can be copied as it is: a setting, a statement, a command, or a piece of a file. */
+const COPIED =
+  /^(PUSHFLEET_\w+=\S+|[A-Z].*;|(openssl|chmod|timedatectl|pushfleet|CONFIG) .+|\{.*\}|\w+: '.*')$/;
+
 const statement = async (mend: string): Promise<void> => {
-  for (const line of mend.split('\n')) await database.query(/^[^;]+;/.exec(line)![0]);
+  for (const line of mend.split('\n').filter((one) => one.endsWith(';'))) await database.query(line);
 };
-/** The settings at the beginning of a mend: NAME=value, one or several. */
 const setting = (mend: string): Environment =>
-  Object.fromEntries(
-    [...mend.matchAll(/(?:^| )(PUSHFLEET_\w+)=(\S+)/g)].map(([, name, value]) => [name, value]),
-  );
-const firstSetting = (mend: string): Environment =>
-  Object.fromEntries(Object.entries(setting(mend)).slice(0, 1));
+  Object.fromEntries([...mend.matchAll(/^(PUSHFLEET_\w+)=(\S+)$/gm)].map(([, name, value]) => [name, value]));
 const mapping = (mend: string): Environment => {
   const path = join(directory, 'schema.json');
-  writeFileSync(path, /\{.*\}$/.exec(mend)![0]);
+  writeFileSync(path, mend);
   return { PUSHFLEET_SCHEMA_FILE: path };
 };
 const configSet = async (mend: string): Promise<void> => {
@@ -165,6 +164,7 @@ const SEEDED: Seeded[] = [
     fault: 'time zone hours off: rows are sent before they are due',
     check: 'time zone',
     what: /sent 1 h before they are due in UTC/,
+    state: 'warning',
     seed: () => insertSent('Africa/Lagos', 3),
     apply: setting,
   },
@@ -183,8 +183,8 @@ const SEEDED: Seeded[] = [
   },
   {
     fault: 'due column of type TIMESTAMP',
-    check: 'due column',
-    what: /is a TIMESTAMP, which MySQL gives as UTC/,
+    check: 'time columns',
+    what: /notification\.notificationdate: TIMESTAMP, which MySQL gives as UTC/,
     state: 'warning',
     seed: async () => {
       await database.query(
@@ -196,8 +196,8 @@ const SEEDED: Seeded[] = [
   },
   {
     fault: 'due column that changes with its row',
-    check: 'due column',
-    what: /each change of its row sets to now/,
+    check: 'time columns',
+    what: /each change of its row sets notification\.notificationdate to now: setting sent does too/,
     seed: () =>
       rename(
         'ALTER TABLE notification MODIFY notificationdate TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP',
@@ -223,13 +223,9 @@ const SEEDED: Seeded[] = [
     check: 'fleet in Redis',
     what: /belongs to the fleet deadbeef/,
     seed: async () => {
-      const copy = { fleet: 'deadbeef', epoch: 1, phase: 'ok', paused: false, ratePerSecond: null };
-      await redis.set(
-        '{pushfleet-default}:control',
-        JSON.stringify({ ...copy, topic: TOPIC, environment: 'production', cancelled: [] }),
-      );
+      await setCopy({ topic: TOPIC, environment: 'production' });
     },
-    apply: firstSetting,
+    apply: setting,
   },
   {
     fault: 'key that is not PKCS#8',
@@ -242,8 +238,8 @@ const SEEDED: Seeded[] = [
       return { PUSHFLEET_APNS_KEY_FILE: path };
     },
     apply: async (mend) => {
-      await promisify(execFile)('sh', ['-c', /^(openssl .*?) \(/.exec(mend)![1]!]);
-      return setting(mend.replace('(then ', '').replace(/\)$/, ''));
+      await promisify(execFile)('sh', ['-c', mend.split('\n')[0]!]);
+      return setting(mend);
     },
   },
   {
@@ -289,8 +285,8 @@ const SEEDED: Seeded[] = [
     what: /ends on \d{4}-\d\d-\d\d, in \d days$/,
     state: 'warning',
     seed: () => certificate(9),
-    apply: (mend) => {
-      expect(mend).toContain('set PUSHFLEET_APNS_CERT_FILE');
+    apply: (_mend, note) => {
+      expect(note).toContain('set PUSHFLEET_APNS_CERT_FILE');
       return certificate(390);
     },
   },
@@ -331,9 +327,9 @@ const SEEDED: Seeded[] = [
     check: 'APNs connection',
     what: /cannot be reached at localhost/,
     seed: async () => ({ PUSHFLEET_APNS_URL: `https://localhost:${await findFreePort()}` }),
-    apply: async (mend) => {
-      expect(mend).toContain('PUSHFLEET_APNS_URL=https://localhost:2197');
-      const { PUSHFLEET_APNS_PROXY: proxy } = setting(mend);
+    apply: async (mend, note) => {
+      expect(mend).toBe('PUSHFLEET_APNS_URL=https://localhost:2197');
+      const [, proxy] = /PUSHFLEET_APNS_PROXY=([^ )]+)/.exec(note)!;
       return { PUSHFLEET_APNS_PROXY: proxy!.replace('PROXY:3128', `127.0.0.1:${await startProxy()}`) };
     },
   },
@@ -345,12 +341,30 @@ const SEEDED: Seeded[] = [
     apply: runPrinted,
   },
   {
+    fault: 'one of the pushfleet_* tables is gone',
+    check: 'pushfleet_* tables',
+    what: /^pushfleet_outcome does not exist, although the others are there$/,
+    seed: () => rename('DROP TABLE pushfleet_outcome'),
+    apply: async (mend) => {
+      const lines = mend.split('\n');
+      await statement(lines[0]!);
+      await runPrinted(lines[1]!);
+    },
+  },
+  {
+    fault: 'older pushfleet_* tables',
+    check: 'pushfleet_* tables',
+    what: /are of version 1, this program works with/,
+    seed: () => rename('UPDATE pushfleet_fleet SET schema_version = 1'),
+    apply: runPrinted,
+  },
+  {
     fault: 'newer pushfleet_* tables',
     check: 'pushfleet_* tables',
     what: /are of version 99, newer than this program/,
     seed: () => rename('UPDATE pushfleet_fleet SET schema_version = 99, oldest_program = 99'),
-    apply: async (mend) => {
-      expect(mend).toBe('run the newer program');
+    apply: async (_mend, note) => {
+      expect(note).toBe('run the newer program');
       await rename(`UPDATE pushfleet_fleet SET schema_version = ${SCHEMA_VERSION}, oldest_program = 1`);
     },
   },
@@ -358,14 +372,12 @@ const SEEDED: Seeded[] = [
     fault: "Doctrine's migrations beside them",
     check: 'Doctrine',
     what: /beside doctrine_migration_versions/,
-    state: 'warning',
+    state: 'verify',
     seed: () => rename('CREATE TABLE doctrine_migration_versions (version VARCHAR(191) PRIMARY KEY)'),
-    apply: async (mend) => {
-      expect(mend).toContain("schema_filter: '~^(?!pushfleet_)~'");
-      const [, name] = /PUSHFLEET_STATE_DATABASE=(\w+)/.exec(mend)!;
-      await database.query(`CREATE DATABASE ${name}`);
-      closers.push(() => database.query(`DROP DATABASE ${name}`));
-      await makeTables({ PUSHFLEET_STATE_DATABASE: name! });
+    apply: async (mend, note) => {
+      expect(mend).toBe("schema_filter: '~^(?!pushfleet_)~'");
+      const [, name] = /PUSHFLEET_STATE_DATABASE=(\w+)/.exec(note)!;
+      await stateDatabase(name!);
       return { PUSHFLEET_STATE_DATABASE: name! };
     },
   },
@@ -379,11 +391,26 @@ const SEEDED: Seeded[] = [
   {
     fault: 'a right on our own tables that is missing',
     check: 'pushfleet_* tables',
-    what: /SELECT command denied .*pushfleet_fleet/,
+    what: /^doc@127\.0\.0\.1 may not read pushfleet_fleet$/,
     seed: () => account((sql) => !sql.includes('pushfleet_fleet')),
-    apply: async (mend) => {
-      expect(mend).toContain('give this user the right');
-      await database.query(`GRANT SELECT ON ${database.name}.pushfleet_fleet TO 'doc'@'127.0.0.1'`);
+    apply: statement,
+  },
+  {
+    fault: 'rights on a database of our own that are missing',
+    check: 'MySQL rights',
+    what: /lacks INSERT on pushfleet_retirement$/,
+    seed: async () => {
+      await stateDatabase('pushfleet_doc');
+      const passes = (sql: string) => !sql.includes('pushfleet_retirement');
+      const settings = await account(passes, 'pushfleet_doc');
+      await database.query(
+        "GRANT SELECT, UPDATE, DELETE ON pushfleet_doc.pushfleet_retirement TO 'doc'@'127.0.0.1'",
+      );
+      return { ...settings, PUSHFLEET_STATE_DATABASE: 'pushfleet_doc' };
+    },
+    apply: (mend) => {
+      expect(mend).toBe("GRANT INSERT ON `pushfleet_doc`.`pushfleet_retirement` TO 'doc'@'127.0.0.1';");
+      return statement(mend);
     },
   },
   {
@@ -397,13 +424,28 @@ const SEEDED: Seeded[] = [
       return settings;
     },
     apply: async (mend) => {
-      const lines = mend.split('\n');
-      const place = `${new URL(database.url).host}/${database.name}`;
-      const user = firstSetting(lines.at(-1)!.replace('HOST/DATABASE,', place));
       closers.push(() => database.query("DROP USER 'pushfleet_producer'@'127.0.0.1'"));
-      await statement(lines.slice(0, -1).join('\n'));
-      return { ...user, PUSHFLEET_MYSQL_PASSWORD: 'PASSWORD' };
+      await statement(mend);
+      return setting(mend);
     },
+  },
+  {
+    fault: 'commits that are acknowledged before they are on disk',
+    check: 'commits',
+    what: /innodb_flush_log_at_trx_commit is 2: a crash of the machine forgets/,
+    state: 'warning',
+    seed: () => rename('SET GLOBAL innodb_flush_log_at_trx_commit = 2'),
+    apply: statement,
+  },
+  {
+    fault: 'a worker with another topic and environment than the producer',
+    check: 'app',
+    what: /sends for com\.example\.shop in production, and default is com\.example\.other in sandbox by the producer/,
+    seed: async () => {
+      await setCopy({ topic: 'com.example.other', environment: 'sandbox' });
+      return { PUSHFLEET_MYSQL_URL: '' };
+    },
+    apply: setting,
   },
   {
     fault: 'binlog of statements',
@@ -439,10 +481,38 @@ test.each(SEEDED)('$fault', async ({ check, what, state = 'fault', seed, apply }
   const seeded = { ...good, ...((await seed()) as Environment | undefined) };
   const found = (await runDoctor(seeded)).filter((one) => one.check === check && one.state === state);
   expect(found.map((one) => one.what)).toEqual([expect.stringMatching(what)]);
-  const mended = { ...seeded, ...((await apply(found[0]!.mend!)) as Environment | undefined) };
+  const { mend, note } = found[0]!;
+  for (const line of mend?.split('\n') ?? []) expect(line).toMatch(COPIED);
+  const mended = { ...seeded, ...((await apply(mend ?? '', note ?? '')) as Environment | undefined) };
   const after = await runDoctor(mended);
   expect(bad(after, check)).toEqual([]);
   expect(after.some((one) => one.check === check)).toBe(true);
+});
+
+test('a query that fails ends its own check; the others report', async () => {
+  await database.query(`RENAME TABLE notification TO backend_row;
+    CREATE VIEW notification AS SELECT * FROM backend_row WHERE (SELECT 1 UNION ALL SELECT 2)`);
+  const findings = await runDoctor(good);
+  const state = (name: string) => findings.find(({ check }) => check === name)?.state;
+  expect(findings.filter((one) => one.state === 'fault')).toMatchObject([
+    { check: 'time zone', what: expect.stringContaining('Subquery returns more than 1 row') },
+  ]);
+  for (const check of ['pushfleet_* tables', 'binlog', "backend's tables", 'Redis'])
+    expect([check, state(check)]).toEqual([check, 'ok']);
+  expect(state('due index')).toBe('verify');
+});
+
+test('a Redis whose certificate is of another CA', async () => {
+  const settings = { PUSHFLEET_REDIS_URL: simulator.url.replace('https:', 'rediss:') };
+  const { PUSHFLEET_APNS_CERT_FILE: other } = await certificate(90);
+  const findings = await runDoctor({ ...settings, PUSHFLEET_REDIS_CA_FILE: other! });
+  expect(bad(findings, 'Redis')).toMatchObject([
+    {
+      state: 'fault',
+      what: expect.stringMatching(/certificate/),
+      note: expect.stringMatching(/^is PUSHFLEET_REDIS_CA_FILE/),
+    },
+  ]);
 });
 
 test('a clock that is an hour off against the date of APNs', async () => {
@@ -467,6 +537,20 @@ test("with a producer's settings APNs is skipped, with a worker's MySQL; the bin
   ]);
 });
 
+test('with Redis alone it is looked at, and what each process would need besides is told', async () => {
+  const findings = await runDoctor({ PUSHFLEET_REDIS_URL: redisServer.url });
+  expect(findings.map(({ check, state }) => `${check}: ${state}`)).toEqual([
+    'settings: warning',
+    'MySQL: skipped',
+    'Redis: ok',
+    'fleet in Redis: ok',
+    'APNs: skipped',
+  ]);
+  const { note } = findings[0]!;
+  expect(note).toMatch(/^a producer: PUSHFLEET_MYSQL_URL is missing; .*PUSHFLEET_APNS_TOPIC is missing/);
+  expect(note).toMatch(/^a worker: .*PUSHFLEET_APNS_KEY is missing/m);
+});
+
 test('with --json one document, and 1 where there is a fault; 2 where nothing is configured', async () => {
   const { code, stdout } = await binary(['doctor', '--json'], {
     ...good,
@@ -475,7 +559,8 @@ test('with --json one document, and 1 where there is a fault; 2 where nothing is
   expect(code).toBe(1);
   const { faults, findings } = JSON.parse(stdout) as { faults: number; findings: Finding[] };
   expect(faults).toBe(1);
-  for (const finding of findings) expect(Object.keys(finding)).toEqual(['check', 'state', 'what', 'mend']);
+  for (const finding of findings)
+    expect(Object.keys(finding)).toEqual(['check', 'state', 'what', 'note', 'mend']);
   expect(await binary(['doctor'], {})).toMatchObject({ code: 2, stdout: '' });
 });
 
@@ -489,12 +574,32 @@ test('the rights that it looks for are those of deploy/grants/producer.sql', () 
 
 function bad(findings: readonly Finding[], check: string): Finding[] {
   return findings
-    .filter((one) => one.check === check && (one.state === 'fault' || one.state === 'warning'))
+    .filter((one) => one.check === check && ['fault', 'warning', 'verify'].includes(one.state))
     .filter((one) => !(check === 'MySQL rights' && /root@/.test(one.what)));
 }
 
 async function rename(sql: string): Promise<void> {
   await database.query(sql);
+}
+
+/** Another database with the `pushfleet_*` tables. */
+async function stateDatabase(name: string): Promise<void> {
+  await database.query(`CREATE DATABASE ${name}`);
+  closers.push(() => database.query(`DROP DATABASE ${name}`));
+  await makeTables({ PUSHFLEET_STATE_DATABASE: name });
+}
+
+/** What a producer of another installation has left in Redis. */
+async function setCopy(identity: { topic: string; environment: string }): Promise<void> {
+  const copy = {
+    fleet: 'deadbeef',
+    epoch: 1,
+    phase: 'ok',
+    paused: false,
+    ratePerSecond: null,
+    cancelled: [],
+  };
+  await redis.set('{pushfleet-default}:control', JSON.stringify({ ...copy, ...identity }));
 }
 
 function keyText(): string {
@@ -539,10 +644,10 @@ async function runPrinted(mend: string): Promise<void> {
 }
 
 /** An account with those of a producer's rights that pass. @returns settings with it */
-async function account(passes: (statement: string) => boolean): Promise<Environment> {
+async function account(passes: (statement: string) => boolean, state = database.name): Promise<Environment> {
   await database.query("CREATE USER 'doc'@'127.0.0.1'");
   closers.push(() => database.query("DROP USER 'doc'@'127.0.0.1'"));
-  for (const sql of grants(database.name, database.name, "'doc'@'127.0.0.1'").filter(passes))
+  for (const sql of grants(database.name, state, "'doc'@'127.0.0.1'").filter(passes))
     await database.query(sql);
   const url = new URL(database.url);
   url.username = 'doc';

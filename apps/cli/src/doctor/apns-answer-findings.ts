@@ -1,4 +1,5 @@
-import { type Finding, fault, ok, warning } from './finding.ts';
+import { bracketed } from '@pushfleet/app-worker/apns/tls-transport';
+import { type Finding, fault, ok, skipped, warning } from './finding.ts';
 
 /** What APNs answered to a push for a device token that no device can have. */
 export interface ProbeAnswer {
@@ -41,7 +42,8 @@ export function answerFinding(
       return fault(
         CHECK,
         `${said}: this credential may not push to ${topic}`,
-        'PUSHFLEET_APNS_TOPIC=BUNDLEID (the bundle id of an app of this team that the key may push to; in Xcode under Signing & Capabilities)',
+        'PUSHFLEET_APNS_TOPIC=BUNDLEID',
+        'the bundle id of an app of this team that the key may push to; in Xcode under Signing & Capabilities',
       );
     case 'BadEnvironmentKeyIdInToken':
     case 'BadEnvironmentKeyInToken':
@@ -49,7 +51,8 @@ export function answerFinding(
       return fault(
         CHECK,
         `${said}: the credential is one of the ${other === 'sandbox' ? 'sandbox' : 'production environment'}`,
-        `PUSHFLEET_APNS_ENVIRONMENT=${other} (or a credential of ${environment})`,
+        `PUSHFLEET_APNS_ENVIRONMENT=${other}`,
+        `the environment of the credential; or take a credential of ${environment}`,
       );
     case 'ExpiredProviderToken':
       return fault(CHECK, `${said}: the clock of this machine is off`, 'timedatectl set-ntp true');
@@ -58,13 +61,15 @@ export function answerFinding(
       return warning(
         CHECK,
         `${said}, which says nothing about the credential`,
-        'pushfleet doctor, in 20 minutes',
+        'pushfleet doctor',
+        'again in 20 minutes',
       );
   }
   if (status === 403)
     return fault(
       CHECK,
       said,
+      null,
       kind === 'token'
         ? 'PUSHFLEET_APNS_KEY_FILE, PUSHFLEET_APNS_KEY_ID and PUSHFLEET_APNS_TEAM_ID must be of one key that was not revoked: compare them with developer.apple.com under Keys'
         : 'make a new certificate at developer.apple.com, set PUSHFLEET_APNS_CERT_FILE',
@@ -73,9 +78,15 @@ export function answerFinding(
     return warning(
       CHECK,
       `${said} for a device token that cannot exist`,
+      null,
       'PUSHFLEET_APNS_URL must lead to APNs',
     );
-  return warning(CHECK, `${said}, which says nothing about the credential`, 'pushfleet doctor, later');
+  return warning(
+    CHECK,
+    `${said}, which says nothing about the credential`,
+    'pushfleet doctor',
+    'again later',
+  );
 }
 
 const CLOCK_FAULT_MS = 300_000;
@@ -86,7 +97,7 @@ const CLOCK_WARNING_MS = 30_000;
  * @param now milliseconds since 1970, read when the answer came
  */
 export function clockFinding(date: number | null, now: number): Finding {
-  if (date === null) return { check: 'clock', state: 'skipped', what: 'APNs sent no date', mend: null };
+  if (date === null) return skipped('clock', 'APNs sent no date');
   const off = now - date;
   const what = `this machine's clock is ${Math.round(Math.abs(off) / 1_000)} s ${off > 0 ? 'ahead of' : 'behind'} APNs'`;
   const mend = 'timedatectl set-ntp true';
@@ -96,24 +107,27 @@ export function clockFinding(date: number | null, now: number): Finding {
   return ok('clock', 'that of APNs, to the seconds');
 }
 
-/** @param address host:port as configured */
+/** @param host a name or an address, without brackets */
 export function unreachableFinding(detail: string, host: string, port: number, hasProxy: boolean): Finding {
-  const what = `APNs cannot be reached at ${host}:${port} (${detail})`;
+  const what = `APNs cannot be reached at ${bracketed(host)}:${port} (${detail})`;
   if (/certificate|altnames|self-signed/i.test(detail))
     return fault(
       'APNs connection',
       what,
-      'PUSHFLEET_APNS_CA_FILE=FILE (the CA of what stands in for APNs; for Apple leave it empty)',
+      'PUSHFLEET_APNS_CA_FILE=FILE',
+      'the CA of what stands in for APNs; for Apple leave it empty',
     );
   if (hasProxy)
     return fault(
       'APNs connection',
       what,
-      'PUSHFLEET_APNS_PROXY=http://HOST:PORT (a proxy that allows CONNECT to this address)',
+      'PUSHFLEET_APNS_PROXY=http://HOST:PORT',
+      'a proxy that allows CONNECT to this address',
     );
   return fault(
     'APNs connection',
     what,
-    `PUSHFLEET_APNS_URL=https://${host}:${port === 2197 ? 443 : 2197} (the same service on a port that firewalls may leave open), or PUSHFLEET_APNS_PROXY=http://PROXY:3128`,
+    `PUSHFLEET_APNS_URL=https://${bracketed(host)}:${port === 2197 ? 443 : 2197}`,
+    'a proxy (PUSHFLEET_APNS_PROXY=http://PROXY:3128), or the same service on a port that firewalls may leave open',
   );
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:http2';
-import { createTransport, type TransportOptions } from '@pushfleet/app-worker/apns/tls-transport';
+import { bracketed, createTransport, type TransportOptions } from '@pushfleet/app-worker/apns/tls-transport';
 import type { ProbeAnswer } from './apns-answer-findings.ts';
 
 /** Four bytes: APNs knows none of under 32, so it can never reach a device. */
@@ -21,7 +21,8 @@ export async function probeApns(
 ): Promise<ProbeAnswer> {
   const signal = AbortSignal.timeout(WITHIN_MS);
   const socket = await createTransport(transport)(signal);
-  const session = connect(`https://${transport.host}:${transport.port}`, { createConnection: () => socket });
+  const authority = `https://${bracketed(transport.host)}:${transport.port}`;
+  const session = connect(authority, { createConnection: () => socket });
   const failed = new Promise<never>((_, reject) => {
     session.once('error', reject);
     session.once('close', () => reject(new Error('the connection was closed')));

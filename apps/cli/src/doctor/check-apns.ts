@@ -44,7 +44,8 @@ export async function checkApns(environment: Environment, now: () => number): Pr
           ? fault(
               'APNs certificate',
               said,
-              'PUSHFLEET_APNS_CERT_FILE=FILE (certificate and private key in one PEM file)',
+              'PUSHFLEET_APNS_CERT_FILE=FILE',
+              'certificate and private key in one PEM file',
             )
           : unusableKey(said, config.PUSHFLEET_APNS_KEY, keyPath),
       ),
@@ -93,7 +94,8 @@ function hostFinding({
     : fault(
         'APNs environment',
         `PUSHFLEET_APNS_URL leads to ${host}, of the environment ${led}; PUSHFLEET_APNS_ENVIRONMENT is ${environment}`,
-        `PUSHFLEET_APNS_ENVIRONMENT=${led} (or leave PUSHFLEET_APNS_URL empty)`,
+        `PUSHFLEET_APNS_ENVIRONMENT=${led}`,
+        'or leave PUSHFLEET_APNS_URL empty',
       );
 }
 

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { bracketed } from '@pushfleet/app-worker/apns/tls-transport';
 import type { SchemaMapping } from '@pushfleet/shared/domain/schema-mapping';
 import {
   type Config,
@@ -15,6 +16,7 @@ import { timeZone } from './check-time-zone.ts';
 import { failureParts } from './failure-parts.ts';
 import { type Finding, fault, ok, skipped } from './finding.ts';
 import { parseGrants, rightsFindings } from './mysql-rights.ts';
+import { serverSettings } from './mysql-settings.ts';
 import { settingFinding } from './settings-findings.ts';
 
 const SETTINGS = [
@@ -55,7 +57,8 @@ export async function checkMysql(environment: Environment, now: number): Promise
   } catch (error) {
     if (error instanceof ConfigurationError)
       return { findings: error.faults.map((text) => settingFinding('MySQL', text)), fleet: null };
-    return { findings: [fault('MySQL', ...failureParts(error))], fleet: null };
+    const [what, note] = failureParts(error);
+    return { findings: [fault('MySQL', what, null, note)], fleet: null };
   } finally {
     await database?.close();
   }
@@ -66,7 +69,7 @@ function readCa(path: string | undefined): string | undefined {
     return path === undefined ? undefined : readFileSync(path, 'utf8');
   } catch {
     throw new ConfigurationError([
-      `PUSHFLEET_MYSQL_CA_FILE: ${path} cannot be read; mend the path or its rights`,
+      `PUSHFLEET_MYSQL_CA_FILE: ${path} cannot be read; mend the path, or let this user read the file`,
     ]);
   }
 }
@@ -86,47 +89,62 @@ async function checkDatabase(
     'SELECT VERSION() AS version, CURRENT_USER() AS account, @@global.time_zone AS zone, @@system_time_zone AS systemZone',
   );
   const { version, account, zone, systemZone } = server!;
-  const own = await ownTables(database, config.PUSHFLEET_STATE_DATABASE);
-  const { findings, backend } = await checkSchema(database, mapping, config.PUSHFLEET_TIMEZONE);
-  const grants = (await database.arrays('SHOW GRANTS')).map(([line]) => String(line));
-  const state = config.PUSHFLEET_STATE_DATABASE ?? database.name;
-  return {
-    fleet: own.fleet,
-    findings: [
-      ok('MySQL', `${version} as ${account}`),
-      await binlog(database),
-      ...own.findings,
+  const state = config.PUSHFLEET_STATE_DATABASE;
+  const own = await orFault('pushfleet_* tables', () => ownTables(database, { state, account }));
+  const fleet = own.result?.fleet ?? null;
+  const schema = await orFault("backend's tables", () =>
+    checkSchema(database, mapping, config.PUSHFLEET_TIMEZONE),
+  );
+  const backend = schema.result?.backend ?? null;
+  const parts = [
+    own,
+    await orFault('binlog', async () => ({ findings: await serverSettings(database) })),
+    await orFault('MySQL rights', async () => ({
       // MySQL grants nothing on tables that do not exist.
-      ...(own.isMissing
-        ? [skipped('MySQL rights', 'the pushfleet_* tables come first')]
-        : rightsFindings(
-            parseGrants(grants),
-            producerRights(mapping, database.name, state),
-            account,
-            database.name,
-          )),
-      ...findings,
-      backend === null
-        ? skipped('time zone', "the backend's tables come first")
-        : await timeZone(database, config, backend, own.fleet !== null, [zone, systemZone], now),
-      ...(await doctrineFindings(database, config.PUSHFLEET_STATE_DATABASE)),
-    ],
-  };
+      findings:
+        own.result?.isMissing === true
+          ? [skipped('MySQL rights', 'the pushfleet_* tables come first')]
+          : rightsFindings(
+              parseGrants((await database.arrays('SHOW GRANTS')).map(([line]) => String(line))),
+              producerRights(mapping, database.name, state ?? database.name),
+              account,
+              database.name,
+              serverAddress(config),
+            ),
+    })),
+    schema,
+    await orFault('time zone', async () => ({
+      findings: [
+        backend === null
+          ? skipped('time zone', "the backend's tables come first")
+          : await timeZone(database, config, backend, fleet !== null, [zone, systemZone], now),
+      ],
+    })),
+    await orFault('Doctrine', async () => ({ findings: await doctrineFindings(database, state) })),
+  ];
+  return { fleet, findings: [ok('MySQL', `${version} as ${account}`), ...parts.flatMap(findingsOf)] };
 }
 
-/** READ COMMITTED cannot be written as statements (MySQL and MariaDB refuse each change then, error 1665). */
-async function binlog(database: Database): Promise<Finding> {
-  const rows = await database.arrays(
-    "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('log_bin', 'binlog_format')",
-  );
-  const values = new Map(rows.map(([name, value]) => [String(name).toLowerCase(), String(value)]));
-  if (values.get('log_bin') !== 'ON') return ok('binlog', 'there is none');
-  const format = values.get('binlog_format') ?? 'ROW';
-  return format === 'STATEMENT'
-    ? fault(
-        'binlog',
-        'binlog_format is STATEMENT: the server refuses every change in a READ COMMITTED transaction, which ours are',
-        "SET GLOBAL binlog_format = 'MIXED'; (and binlog_format = MIXED in the server's configuration)",
-      )
-    : ok('binlog', `binlog_format is ${format}`);
+interface Part<Result> {
+  /** Null where the check broke off: then `failed` says by what. */
+  readonly result: Result | null;
+  readonly failed: Finding | null;
+}
+
+/** A query that fails ends its own check only: the others still report. */
+async function orFault<Result>(check: string, look: () => Promise<Result>): Promise<Part<Result>> {
+  try {
+    return { result: await look(), failed: null };
+  } catch (error) {
+    const [what, note] = failureParts(error);
+    return { result: null, failed: fault(check, what, null, note) };
+  }
+}
+
+function findingsOf({ result, failed }: Part<{ readonly findings: readonly Finding[] }>): readonly Finding[] {
+  return failed === null ? result!.findings : [failed];
+}
+
+function serverAddress({ PUSHFLEET_MYSQL_URL: { host, port } }: MysqlConfig): string {
+  return `${bracketed(host)}:${port}`;
 }

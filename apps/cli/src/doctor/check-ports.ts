@@ -1,9 +1,11 @@
 import { createServer } from 'node:net';
+import { bracketed } from '@pushfleet/app-worker/apns/tls-transport';
 import { ConfigurationError, type Environment, loadConfig } from '@pushfleet/shared/platform/config';
 import { type Finding, fault, ok } from './finding.ts';
 
 interface Port {
   readonly setting: 'PUSHFLEET_HTTP_PORT' | 'PUSHFLEET_BOARD_PORT';
+  readonly hostSetting: 'PUSHFLEET_HTTP_HOST' | 'PUSHFLEET_BOARD_HOST';
   readonly port: number;
   readonly host: string | undefined;
 }
@@ -16,18 +18,24 @@ export async function checkPorts(environment: Environment): Promise<Finding[]> {
 function configuredPorts(environment: Environment): Port[] {
   try {
     const config = loadConfig(
-      ['PUSHFLEET_HTTP_PORT', 'PUSHFLEET_BOARD_PORT', 'PUSHFLEET_BOARD_HOST'],
+      ['PUSHFLEET_HTTP_PORT', 'PUSHFLEET_HTTP_HOST', 'PUSHFLEET_BOARD_PORT', 'PUSHFLEET_BOARD_HOST'],
       environment,
     );
     const hasBoard = Object.entries(environment).some(
       ([name, value]) => name.startsWith('PUSHFLEET_BOARD_') && value !== undefined,
     );
     const ports: Port[] = [
-      { setting: 'PUSHFLEET_HTTP_PORT', port: config.PUSHFLEET_HTTP_PORT, host: undefined },
+      {
+        setting: 'PUSHFLEET_HTTP_PORT',
+        hostSetting: 'PUSHFLEET_HTTP_HOST',
+        port: config.PUSHFLEET_HTTP_PORT,
+        host: config.PUSHFLEET_HTTP_HOST,
+      },
     ];
     if (hasBoard)
       ports.push({
         setting: 'PUSHFLEET_BOARD_PORT',
+        hostSetting: 'PUSHFLEET_BOARD_HOST',
         port: config.PUSHFLEET_BOARD_PORT,
         host: config.PUSHFLEET_BOARD_HOST,
       });
@@ -38,7 +46,7 @@ function configuredPorts(environment: Environment): Port[] {
   }
 }
 
-async function portFinding({ setting, port, host }: Port): Promise<Finding> {
+async function portFinding({ setting, hostSetting, port, host }: Port): Promise<Finding> {
   const check = setting;
   const refusal = await tryListening(port, host);
   if (refusal === null) return ok(check, `port ${port} is free`);
@@ -50,8 +58,9 @@ async function portFinding({ setting, port, host }: Port): Promise<Finding> {
     check,
     `port ${port} cannot be opened (${refusal})`,
     refusal === 'EADDRNOTAVAIL' || refusal === 'ENOTFOUND'
-      ? 'PUSHFLEET_BOARD_HOST=0.0.0.0 (or an address of this machine)'
+      ? `${hostSetting}=127.0.0.1`
       : `${setting}=${await freePort(host)}`,
+    'an address of this machine, or a port that this user may open',
   );
 }
 
@@ -77,7 +86,9 @@ async function freePort(host: string | undefined): Promise<number> {
 
 async function isPushfleet(port: number, host = '127.0.0.1'): Promise<boolean> {
   try {
-    const answer = await fetch(`http://${host}:${port}/health/live`, { signal: AbortSignal.timeout(1_000) });
+    const answer = await fetch(`http://${bracketed(host)}:${port}/health/live`, {
+      signal: AbortSignal.timeout(1_000),
+    });
     return answer.ok && /^(ok\n|\{"status":"ok"\})$/.test(await answer.text());
   } catch {
     return false;

@@ -4,6 +4,7 @@ import { createLog } from '@pushfleet/shared/platform/log';
 import { readControlCopy } from '@pushfleet/shared/queue/control-copy';
 import { checkRedis as checkServer } from '@pushfleet/shared/queue/redis-check';
 import { connectRedis, type RedisClient, readCa } from '@pushfleet/shared/queue/redis-connection';
+import { appFinding, type WorkerApp } from './app-finding.ts';
 import { type Finding, fault, ok } from './finding.ts';
 import { settingFinding } from './settings-findings.ts';
 
@@ -20,11 +21,13 @@ const PATIENCE_MS = 3_000;
  *
  * @param apps that these settings serve
  * @param fleet of the tables; null where they are not known here
+ * @param worker null: no worker is looked at
  */
 export async function checkRedis(
   environment: Environment,
   apps: readonly string[],
   fleet: string | null,
+  worker: WorkerApp | null,
 ): Promise<Finding[]> {
   let redis: RedisClient | undefined;
   try {
@@ -42,6 +45,7 @@ export async function checkRedis(
     return [
       ok('Redis', 'answers, is append-only and never evicts'),
       await ownerFinding(redis, config.PUSHFLEET_REDIS_PREFIX, apps, fleet),
+      ...(await registeredApp(redis, config.PUSHFLEET_REDIS_PREFIX, worker)),
     ];
   } catch (error) {
     const faults = error instanceof ConfigurationError ? error.faults : [(error as Error).message];
@@ -59,8 +63,19 @@ export function redisFinding(text: string): Finding {
   const [, name, value] = setting;
   return {
     ...finding,
-    mend: `CONFIG SET ${name} ${value} (and "${name} ${value}" in redis.conf, or CONFIG REWRITE)`,
+    note: 'in redis-cli; the second line writes it into redis.conf. A managed Redis has it in its console',
+    mend: `CONFIG SET ${name} ${value}\nCONFIG REWRITE`,
   };
+}
+
+/** Nothing to compare with before a producer has run. */
+async function registeredApp(
+  redis: RedisClient,
+  prefix: string,
+  worker: WorkerApp | null,
+): Promise<Finding[]> {
+  const copy = worker === null ? null : await readControlCopy(redis, prefix, worker.app);
+  return worker === null || copy === null ? [] : [appFinding(worker, copy, 'the producer that last ran')];
 }
 
 async function ownerFinding(
@@ -85,6 +100,7 @@ async function ownerFinding(
   return fault(
     'fleet in Redis',
     foreignRedis(other, fleet).faults[0]!.split('; ')[0]!,
-    `PUSHFLEET_REDIS_PREFIX=${prefix}-${fleet} (or another Redis in PUSHFLEET_REDIS_URL)`,
+    `PUSHFLEET_REDIS_PREFIX=${prefix}-${fleet}`,
+    'or another Redis in PUSHFLEET_REDIS_URL',
   );
 }

@@ -1,4 +1,4 @@
-import { quoteName, type SchemaMapping } from '@pushfleet/shared/domain/schema-mapping';
+import type { SchemaMapping } from '@pushfleet/shared/domain/schema-mapping';
 import {
   type BackendSchema,
   BackendSchemaError,
@@ -10,8 +10,9 @@ import {
 } from '@pushfleet/shared/store/backend-schema';
 import type { Database } from '@pushfleet/shared/store/database';
 import { missingTokenIndex } from '@pushfleet/shared/store/token-index';
-import { type Finding, fault, ok, warning } from './finding.ts';
+import { type Finding, fault, ok, verify, warning } from './finding.ts';
 import { mappingMend, type TableColumns } from './mapping-mend.ts';
+import { timeColumns } from './time-columns.ts';
 
 /** The backend's tables, columns and indexes, by the rules of every start. */
 export async function checkSchema(
@@ -32,7 +33,7 @@ export async function checkSchema(
       ok("backend's tables", 'tables and columns are there'),
       await dueIndex(database, mapping, backend),
       await tokenIndex(database, mapping),
-      ...(await dueColumn(database, mapping, backend, zone)),
+      ...(await timeColumns(database, mapping, zone)),
     ],
   };
 }
@@ -47,12 +48,18 @@ async function schemaFaults(
       fault(
         "backend's tables",
         message,
+        null,
         'map a view that makes of it what is said, with PUSHFLEET_SCHEMA_FILE',
       ),
     ];
   const there = await readTables(database);
   return missing.map((name: MissingName) =>
-    fault("backend's tables", missingSentence(name), mappingMend(name, mapping, there)),
+    fault(
+      "backend's tables",
+      missingSentence(name),
+      mappingMend(name, mapping, there),
+      'in the JSON file of PUSHFLEET_SCHEMA_FILE, merged into what it has; a guess by what is there, so look at it',
+    ),
   );
 }
 
@@ -81,10 +88,11 @@ async function dueIndex(
 
 /** The indexes of a view are those of the tables behind it, which nobody here knows. */
 function viewIndex(check: string, view: string, columns: string): Finding {
-  return warning(
+  return verify(
     check,
     `${view} is a view: whether the table behind it has an index cannot be seen`,
-    `CREATE INDEX on what is ${columns} there, if it has none`,
+    null,
+    `look whether there is one on what is ${columns} there`,
   );
 }
 
@@ -107,36 +115,4 @@ async function tokenIndex(database: Database, mapping: SchemaMapping): Promise<F
         'pushfleet device and the library read all device tokens to find one',
         statement,
       );
-}
-
-async function dueColumn(
-  database: Database,
-  { notification }: SchemaMapping,
-  { dueIsTimestamp }: BackendSchema,
-  zone: string,
-): Promise<Finding[]> {
-  if (!dueIsTimestamp) return [ok('due column', `a DATETIME, wall time in ${zone}`)];
-  const [schema, table] = splitName(database.name, notification.table);
-  const [column] = await database.rows<{ extra: string }>(
-    'SELECT LOWER(extra) AS extra FROM information_schema.columns WHERE table_schema = ? AND table_name = ? AND column_name = ?',
-    [schema, table, notification.due],
-  );
-  const name = `${notification.table}.${notification.due}`;
-  if (column?.extra.includes('on update'))
-    return [
-      fault(
-        'due column',
-        `${name} is a TIMESTAMP that each change of its row sets to now, setting "${notification.sent}" too`,
-        `ALTER TABLE ${quoteName(notification.table)} MODIFY ${quoteName(notification.due)} TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP;`,
-      ),
-    ];
-  return zone === 'UTC'
-    ? [ok('due column', `${name} is a TIMESTAMP and read as UTC`)]
-    : [
-        warning(
-          'due column',
-          `${name} is a TIMESTAMP, which MySQL gives as UTC: PUSHFLEET_TIMEZONE=${zone} does not apply to it`,
-          'PUSHFLEET_TIMEZONE=UTC (unless another mapped column is a DATETIME)',
-        ),
-      ];
 }

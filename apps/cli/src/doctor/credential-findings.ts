@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { basename } from 'node:path';
+import { shellQuoted } from '@pushfleet/shared/platform/file-permissions';
 import { type Finding, fault, ok, warning } from './finding.ts';
 
 const DAY_MS = 86_400_000;
@@ -23,7 +24,10 @@ export function idFindings({ keyId = '', teamId = '', keyPath }: KeyIds): Findin
       fault(
         'key id',
         `PUSHFLEET_APNS_KEY_ID is ${keyId === '' ? 'missing' : `"${keyId}"`}; a key id has ten capital letters and digits`,
-        `PUSHFLEET_APNS_KEY_ID=${named ?? 'KEYID'}${named === undefined ? ' (the ten characters in the name of the key file, AuthKey_KEYID.p8, and at developer.apple.com under Keys)' : ''}`,
+        `PUSHFLEET_APNS_KEY_ID=${named ?? 'KEYID'}`,
+        named === undefined
+          ? 'the ten characters in the name of the key file, AuthKey_KEYID.p8, and at developer.apple.com under Keys'
+          : null,
       ),
     );
   else if (named !== undefined && named !== keyId)
@@ -39,7 +43,8 @@ export function idFindings({ keyId = '', teamId = '', keyPath }: KeyIds): Findin
       fault(
         'team id',
         `PUSHFLEET_APNS_TEAM_ID is ${teamId === '' ? 'missing' : `"${teamId}"`}; a team id has ten capital letters and digits`,
-        'PUSHFLEET_APNS_TEAM_ID=TEAMID (the ten characters at developer.apple.com under Membership)',
+        'PUSHFLEET_APNS_TEAM_ID=TEAMID',
+        'the ten characters at developer.apple.com under Membership',
       ),
     );
   return findings.length > 0 ? findings : [ok('key id', `key ${keyId} of team ${teamId}`)];
@@ -47,18 +52,25 @@ export function idFindings({ keyId = '', teamId = '', keyPath }: KeyIds): Findin
 
 /** The settings with both ids in each other's place. */
 export function swapMend(keyId: string, teamId: string): string {
-  return `PUSHFLEET_APNS_KEY_ID=${teamId} PUSHFLEET_APNS_TEAM_ID=${keyId}`;
+  return `PUSHFLEET_APNS_KEY_ID=${teamId}\nPUSHFLEET_APNS_TEAM_ID=${keyId}`;
 }
 
 /** A key that cannot sign for APNs, with the command that makes one of it that can. */
 export function unusableKey(said: string, pem: string, keyPath: string | undefined): Finding {
+  if (!/BEGIN EC PRIVATE KEY/.test(pem))
+    return fault(
+      'APNs key',
+      said,
+      'PUSHFLEET_APNS_KEY_FILE=AuthKey_KEYID.p8',
+      'the file as Apple hands it out; it can be downloaded once, else make a new key',
+    );
   const path = keyPath ?? 'KEYFILE';
+  const made = `${path}.pkcs8`;
   return fault(
     'APNs key',
     said,
-    /BEGIN EC PRIVATE KEY/.test(pem)
-      ? `openssl pkcs8 -topk8 -nocrypt -in ${path} -out ${path}.pkcs8 (then PUSHFLEET_APNS_KEY_FILE=${path}.pkcs8)`
-      : 'PUSHFLEET_APNS_KEY_FILE=AuthKey_KEYID.p8 (the file as Apple hands it out; it can be downloaded once, else make a new key)',
+    `openssl pkcs8 -topk8 -nocrypt -in ${shellQuoted(path)} -out ${shellQuoted(made)}\nPUSHFLEET_APNS_KEY_FILE=${made}`,
+    'the same key in the other form, and the setting that names it',
   );
 }
 
@@ -87,7 +99,8 @@ export function certificateFindings(
       ? fault(
           'certificate environment',
           'the certificate is one of the sandbox, the environment is production',
-          'PUSHFLEET_APNS_ENVIRONMENT=sandbox (or a certificate "Apple Push Services")',
+          'PUSHFLEET_APNS_ENVIRONMENT=sandbox',
+          'or take a certificate "Apple Push Services"',
         )
       : ok('certificate environment', `nothing speaks against ${environment}`),
   ];
@@ -96,12 +109,12 @@ export function certificateFindings(
 /** @param endsAt milliseconds since 1970, as `now` */
 export function expiryFinding(endsAt: number, now: number): Finding {
   const day = new Date(endsAt).toISOString().slice(0, 10);
-  const mend =
+  const note =
     'make a new certificate at developer.apple.com (Certificates, Apple Push Notification service SSL), set PUSHFLEET_APNS_CERT_FILE, restart the workers';
-  if (endsAt <= now) return fault('certificate expiry', `the certificate ended on ${day}`, mend);
+  if (endsAt <= now) return fault('certificate expiry', `the certificate ended on ${day}`, null, note);
   const days = Math.floor((endsAt - now) / DAY_MS);
   return days < 30
-    ? warning('certificate expiry', `the certificate ends on ${day}, in ${days} days`, mend)
+    ? warning('certificate expiry', `the certificate ends on ${day}, in ${days} days`, null, note)
     : ok('certificate expiry', `the certificate ends on ${day}`);
 }
 

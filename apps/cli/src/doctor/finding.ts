@@ -1,4 +1,5 @@
-export type FindingState = 'ok' | 'warning' | 'fault' | 'skipped';
+/** `verify`: what cannot be seen from here and somebody should look at once. It counts as nothing. */
+export type FindingState = 'ok' | 'verify' | 'warning' | 'fault' | 'skipped';
 
 /** What one check found. */
 export interface Finding {
@@ -6,22 +7,33 @@ export interface Finding {
   readonly state: FindingState;
   /** A sentence about what is there. */
   readonly what: string;
-  /** A statement, a command or a setting to change; null where nothing has to be mended. */
+  /** What to know or to do, in words; null where `mend` says it all, or where there is nothing to do. */
+  readonly note: string | null;
+  /** Statements, commands or settings to be copied as they are, one a line; null where there are none. */
   readonly mend: string | null;
 }
 
 export function ok(check: string, what: string): Finding {
-  return { check, state: 'ok', what, mend: null };
+  return { check, state: 'ok', what, note: null, mend: null };
 }
 
 export function skipped(check: string, what: string): Finding {
-  return { check, state: 'skipped', what, mend: null };
+  return { check, state: 'skipped', what, note: null, mend: null };
 }
 
-export function warning(check: string, what: string, mend: string): Finding {
-  return { check, state: 'warning', what, mend };
+export function verify(check: string, what: string, mend: string | null, note: string): Finding {
+  return { check, state: 'verify', what, note, mend };
 }
 
-export function fault(check: string, what: string, mend: string): Finding {
-  return { check, state: 'fault', what, mend };
+export function warning(
+  check: string,
+  what: string,
+  mend: string | null,
+  note: string | null = null,
+): Finding {
+  return { check, state: 'warning', what, note, mend };
+}
+
+export function fault(check: string, what: string, mend: string | null, note: string | null = null): Finding {
+  return { check, state: 'fault', what, note, mend };
 }

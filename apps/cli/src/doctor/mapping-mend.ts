@@ -10,12 +10,15 @@ const TIMES = new Set(['due', 'sentAt', 'registeredAt']);
 /** May be times that are NULL at first. */
 const FLAGS = new Set(['sent', 'active', 'expiry']);
 
-/** What to write into the file of PUSHFLEET_SCHEMA_FILE, with the likeliest name of those that are there. */
+/**
+ * What the file of PUSHFLEET_SCHEMA_FILE should hold, with the likeliest name of those that are there; null
+ * where the mapping does not name what is missing.
+ */
 export function mappingMend(
   { table, column }: MissingName,
   mapping: SchemaMapping,
   there: TableColumns,
-): string {
+): string | null {
   for (const [part, entries] of Object.entries(mapping) as [string, Entries | string][]) {
     if (typeof entries === 'string' || entries.table !== table) continue;
     if (column === null) return written(part, 'table', likeliestTable(entries, mapping, there) ?? 'NAME');
@@ -23,11 +26,11 @@ export function mappingMend(
     if (key !== undefined)
       return written(part, key, likeliestColumn(key, column, entries, there.get(table) ?? []) ?? 'NAME');
   }
-  return 'mend the name in the file of PUSHFLEET_SCHEMA_FILE';
+  return null;
 }
 
 function written(part: string, key: string, name: string): string {
-  return `in the JSON file of PUSHFLEET_SCHEMA_FILE: ${JSON.stringify({ [part]: { [key]: name } })}`;
+  return JSON.stringify({ [part]: { [key]: name } });
 }
 
 /** The table that is not mapped yet and has most of the columns, then the most similar name. */

@@ -46,12 +46,14 @@ export function parseGrants(lines: readonly string[]): Grants {
  *
  * @param account `user@host` as CURRENT_USER() says
  * @param backend the backend's database: what is granted elsewhere is nobody's business here
+ * @param server host:port, as in an URL
  */
 export function rightsFindings(
   { grants, hasRoles }: Grants,
   needed: readonly NeededRight[],
   account: string,
   backend: string,
+  server: string,
 ): Finding[] {
   const missing = needed.filter((right) => !grants.some((grant) => covers(grant, right)));
   const who = quotedAccount(account);
@@ -71,7 +73,8 @@ export function rightsFindings(
     warning(
       'MySQL rights',
       `${account} may do more than a producer needs: ${[...new Set(more.map(grantName))].join(', ')}`,
-      ownAccount(needed, account),
+      ownAccount(needed, account, `${server}/${backend}`),
+      'an account of its own, with a password that you choose',
     ),
   ];
 }
@@ -106,13 +109,14 @@ function matches(pattern: string, database: string, isPattern: boolean): boolean
 }
 
 /** A new account: taking rights from this one might stop whoever else uses it. */
-function ownAccount(needed: readonly NeededRight[], account: string): string {
+function ownAccount(needed: readonly NeededRight[], account: string, place: string): string {
   const user = account.startsWith('pushfleet_producer@') ? 'pushfleet_producer2' : 'pushfleet_producer';
   const who = quotedAccount(`${user}@${account.slice(account.lastIndexOf('@') + 1)}`);
   return [
     `CREATE USER ${who} IDENTIFIED BY 'PASSWORD';`,
     ...[...grouped(needed).values()].map((rights) => grantStatement(rights, who)),
-    `PUSHFLEET_MYSQL_URL=mysql://${user}@HOST/DATABASE, with its password in PUSHFLEET_MYSQL_PASSWORD_FILE`,
+    `PUSHFLEET_MYSQL_URL=mysql://${user}@${place}`,
+    'PUSHFLEET_MYSQL_PASSWORD=PASSWORD',
   ].join('\n');
 }
 
@@ -144,7 +148,8 @@ function unquoted(part: string): string | null {
   return part === '*' ? null : part.slice(1, -1).replaceAll('``', '`');
 }
 
-function quotedAccount(account: string): string {
+/** `user@host` as a statement has it. */
+export function quotedAccount(account: string): string {
   const at = account.lastIndexOf('@');
   return [account.slice(0, at), account.slice(at + 1)]
     .map((part) => `'${part.replaceAll("'", "''")}'`)

@@ -1,5 +1,5 @@
 import { dueInstant, wallTime } from '@pushfleet/shared/domain/wall-time';
-import { type Finding, fault, ok, warning } from './finding.ts';
+import { type Finding, ok, warning } from './finding.ts';
 
 const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
@@ -26,16 +26,15 @@ export function zoneFinding(evidence: ZoneEvidence, zone: string, now: number): 
   if (toCome.length > 0) {
     const hours = Math.ceil((Math.max(...toCome) - 5 * MINUTE_MS) / HOUR_MS);
     const what = `rows are marked sent ${hours} h before they are due in ${zone}: the backend's clock is ahead of it`;
-    return toCome.length >= 3
-      ? fault('time zone', what, mend(hours))
-      : warning('time zone', what, mend(hours));
+    // A backend may also set `sent` of a row to cancel it before it is due, so this is no proof.
+    return warning('time zone', what, ...mend(hours));
   }
   const early = wholeHours(newestDues.map(ahead), -10 * MINUTE_MS, MINUTE_MS);
   if (early !== null)
     return warning(
       'time zone',
       `the newest rows are due in just ${early} h in ${zone}: is the backend's clock ahead of it?`,
-      mend(early),
+      ...mend(early),
     );
   const late = wholeHours(
     lateSeconds.map((seconds) => seconds * 1_000),
@@ -46,7 +45,7 @@ export function zoneFinding(evidence: ZoneEvidence, zone: string, now: number): 
     return warning(
       'time zone',
       `the last rows were found ${late} h after they were due in ${zone}: is the backend's clock behind it?`,
-      mend(-late),
+      ...mend(-late),
     );
   return ok('time zone', `nothing speaks against ${zone}`);
 }
@@ -72,12 +71,20 @@ const USUAL = [
   'America/Los_Angeles',
 ];
 
-function zoneMend(hours: number, zone: string, named: readonly string[], now: number): string {
+function zoneMend(
+  hours: number,
+  zone: string,
+  named: readonly string[],
+  now: number,
+): [mend: string, note: string] {
   const offset = offsetOf(zone, now) + hours * HOUR_MS;
   const zones = [...named, ...USUAL, ...Intl.supportedValuesOf('timeZone')];
   const fitting = zones.find((name) => isZone(name) && offsetOf(name, now) === offset);
   const clock = new Date(now + offset).toISOString().slice(11, 16);
-  return `PUSHFLEET_TIMEZONE=${fitting ?? 'ZONE'} (or the zone of the backend by its own name; its clock shows ${clock} now)`;
+  return [
+    `PUSHFLEET_TIMEZONE=${fitting ?? 'ZONE'}`,
+    `if the backend's clock shows ${clock} now; take its zone by its own name, where several show that`,
+  ];
 }
 
 function isZone(name: string): boolean {
