@@ -25,6 +25,11 @@ export interface SimulatorOptions {
   oneStreamUntilAccepted?: boolean;
   /** 'all' keeps each push and request, 64 bytes each; 'counts' only totals, so that memory is flat. Default 'all'. */
   record?: 'all' | 'counts';
+  /**
+   * For benchmarks: an HTTP/2 server that costs little, counts and accepts whatever is whole. Takes no rules but
+   * latency and streams, checks no provider token, keeps no single push. Default false.
+   */
+  fast?: boolean;
   /** How many pushes, and how many requests, 'all' keeps. Default 2,000,000. */
   maxRecords?: number;
   /** 'sandbox' adds `apns-unique-id` to answers. Default 'production'. */

@@ -1,19 +1,34 @@
 import type { AcceptedPush } from './accepted-log.ts';
 import type { AdminServer } from './admin-server.ts';
-import type { ApnsServer } from './apns-server.ts';
 import type { AcceptedInSecond, Ledger } from './ledger.ts';
 import type { Settings } from './request-handler.ts';
 import type { RequestRecord } from './request-log.ts';
-import { readScript } from './script-parser.ts';
+import { readScript, ScriptError } from './script-parser.ts';
 import { type CheckedRule, errorCode, type Rule } from './script-rules.ts';
 import type { ScriptRunner } from './script-runner.ts';
 import type { Simulator } from './simulator.ts';
 
+/** What is done to connections, whichever server they are on. */
+interface ControlledConnection {
+  limitStreams(streamLimit: number): void;
+  goAway(errorCode: number, reason: string): void;
+  drop(): void;
+}
+
+/** The strict server, or the fast one. */
+interface ControlledServer {
+  readonly connections: ReadonlySet<ControlledConnection>;
+  readonly connects: number;
+  listen(port: number, host: string): Promise<number>;
+  close(): Promise<void>;
+}
+
 /** What a running simulator consists of. */
 export interface SimulatorParts {
-  readonly server: ApnsServer;
+  readonly server: ControlledServer;
   readonly ledger: Ledger;
-  readonly script: ScriptRunner;
+  /** The fast server runs none. */
+  readonly script: ScriptRunner | undefined;
   readonly settings: Settings;
   readonly caPem: string;
 }
@@ -48,7 +63,7 @@ export class RunningSimulator implements Simulator {
 
   script(rules: readonly Rule[] | string): void {
     const read = readScript(rules);
-    this.parts.script.clear();
+    this.parts.script?.clear();
     for (const rule of read) this.apply(rule);
   }
 
@@ -97,7 +112,7 @@ export class RunningSimulator implements Simulator {
   }
 
   reset(): void {
-    this.parts.script.clear();
+    this.parts.script?.clear();
     this.parts.ledger.clear();
     this.connectsAtReset = this.parts.server.connects;
     this.setLatency(this.startSettings.latencyMs);
@@ -132,13 +147,16 @@ export class RunningSimulator implements Simulator {
   private apply(rule: CheckedRule): void {
     if ('latencyMs' in rule) this.setLatency(rule.latencyMs);
     else if ('streams' in rule && !('after' in rule)) this.setStreamLimit(rule.streams);
-    else this.parts.script.add(rule);
+    else if (this.parts.script !== undefined) this.parts.script.add(rule);
+    else throw new ScriptError('the fast mode', 'it takes no rules but latency and streams');
   }
 
   private details(): NonNullable<Ledger['details']> {
     const { details } = this.parts.ledger;
     if (details === undefined)
-      throw new Error("single pushes are not kept with record: 'counts'; start with 'all'");
+      throw new Error(
+        "single pushes are not kept with record: 'counts' or in the fast mode; start with 'all'",
+      );
     return details;
   }
 }

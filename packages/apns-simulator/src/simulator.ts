@@ -1,11 +1,12 @@
 import type { AcceptedPush } from './accepted-log.ts';
 import { startAdminServer } from './admin-server.ts';
 import { ApnsServer } from './apns-server.ts';
-import { makeServerCertificate } from './certificate.ts';
+import { makeServerCertificate, type ServerCertificate } from './certificate.ts';
+import { FastServer } from './fast-server.ts';
 import { type AcceptedInSecond, Ledger } from './ledger.ts';
 import type { SimulatorOptions } from './options.ts';
 import { RequestChecks } from './request-checks.ts';
-import { RequestHandler } from './request-handler.ts';
+import { RequestHandler, type Settings } from './request-handler.ts';
 import type { RequestRecord } from './request-log.ts';
 import { RunningSimulator } from './running-simulator.ts';
 import type { Rule } from './script-rules.ts';
@@ -63,23 +64,18 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const settings = { latencyMs: options.latencyMs ?? 0, streamLimit: options.streamLimit ?? 1000 };
   const hasOneStream = options.oneStreamUntilAccepted ?? true;
   const certificate = await makeServerCertificate(options.hostNames ?? []);
-  const ledger = new Ledger(options.record ?? 'all', options.maxRecords ?? 2_000_000);
-  const script = new ScriptRunner();
-  const handler = new RequestHandler({
-    checks: new RequestChecks({ ...options, required: options.requireProviderToken ?? true }, options.topics),
-    script,
-    ledger,
-    settings,
-    isSandbox: options.environment === 'sandbox',
-    now: options.now ?? Date.now,
-    setStreamLimit: (limit) => running.setStreamLimit(limit),
-  });
-  const server = new ApnsServer(certificate, hasOneStream ? 1 : settings.streamLimit, {
-    onConnection: (connection) => {
-      if (!hasOneStream || connection.certificateTopic !== undefined) connection.warmUp(settings.streamLimit);
-    },
-    onRequest: (exchange) => handler.handle(exchange),
-  });
+  const ledger = new Ledger(
+    options.fast ? 'counts' : (options.record ?? 'all'),
+    options.maxRecords ?? 2_000_000,
+  );
+  const script = options.fast ? undefined : new ScriptRunner();
+  const firstStreamLimit = hasOneStream ? 1 : settings.streamLimit;
+  const server =
+    script === undefined
+      ? new FastServer(certificate, settings, ledger, firstStreamLimit, options.now ?? Date.now)
+      : strictServer(options, { certificate, ledger, script, settings, firstStreamLimit }, (limit) =>
+          running.setStreamLimit(limit),
+        );
   const running = new RunningSimulator({
     server,
     ledger,
@@ -89,4 +85,35 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   });
   await running.listen(options.port ?? 0, options.adminPort ?? 0, host, startAdminServer);
   return running;
+}
+
+interface StrictParts {
+  readonly certificate: ServerCertificate;
+  readonly ledger: Ledger;
+  readonly script: ScriptRunner;
+  readonly settings: Settings;
+  readonly firstStreamLimit: number;
+}
+
+function strictServer(
+  options: SimulatorOptions,
+  { certificate, ledger, script, settings, firstStreamLimit }: StrictParts,
+  setStreamLimit: (limit: number) => void,
+): ApnsServer {
+  const hasOneStream = options.oneStreamUntilAccepted ?? true;
+  const handler = new RequestHandler({
+    checks: new RequestChecks({ ...options, required: options.requireProviderToken ?? true }, options.topics),
+    script,
+    ledger,
+    settings,
+    isSandbox: options.environment === 'sandbox',
+    now: options.now ?? Date.now,
+    setStreamLimit,
+  });
+  return new ApnsServer(certificate, firstStreamLimit, {
+    onConnection: (connection) => {
+      if (!hasOneStream || connection.certificateTopic !== undefined) connection.warmUp(settings.streamLimit);
+    },
+    onRequest: (exchange) => handler.handle(exchange),
+  });
 }

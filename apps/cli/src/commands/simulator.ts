@@ -9,6 +9,7 @@ interface SimulatorFlags {
   readonly latency: number;
   readonly topic?: string[];
   readonly record: 'all' | 'counts';
+  readonly fast?: true;
   readonly caFile?: string;
 }
 
@@ -31,6 +32,7 @@ export function addSimulator(program: Command): void {
         .choices(['all', 'counts'])
         .default('all'),
     )
+    .option('--fast', 'for benchmarks: costs little, accepts whatever is whole, keeps counts only')
     .option('--ca-file <path>', 'where to write the certificate that clients must trust')
     .addHelpText(
       'after',
@@ -49,6 +51,7 @@ async function runSimulator(flags: SimulatorFlags): Promise<void> {
     latencyMs: flags.latency,
     topics: flags.topic,
     record: flags.record,
+    fast: flags.fast,
   });
   if (flags.caFile !== undefined) writeFileSync(flags.caFile, simulator.caPem);
   const { url, adminUrl } = simulator;
