@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { scalingDocument } from '@pushfleet/app-producer/scaling';
 import { findFreePort } from '@pushfleet/local-servers/free-port';
 import { insertGroup, insertNotifications, insertTokens, range } from '../harness/backend-rows.ts';
 import { deviceToken, type Fleet, startFleet } from '../harness/fleet.ts';
 import { readMetrics, type Sample, sampleOf } from '../harness/metrics-text.ts';
+import { openProducerContext } from '../harness/producer-context.ts';
 import { untilTrue } from '../harness/wait.ts';
 
 const RECIPIENTS = 400;
@@ -115,6 +117,13 @@ test('paused and held work is shown, and asks for no workers', async () => {
   expect(sampleOf(held, 'pushfleet_backlog_recipients', { app: 'default' })).toBeGreaterThan(0);
   expect(sampleOf(held, 'pushfleet_rate_limit', { app: 'default' })).toBe(60);
   expect(await scaling('default')).toEqual({ app: 'default', backlog: 1 });
+  // Whichever producer is asked: the answer is MySQL's.
+  const another = await openProducerContext(fleet);
+  try {
+    expect(await scalingDocument(another, '/scaling/default')).toEqual({ app: 'default', backlog: 1 });
+  } finally {
+    await another.close();
+  }
 }, 30_000);
 
 test('a topic that APNs refuses counts as paused by a breaker', async () => {
