@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from '@jest/globals';
+import { Redis } from 'ioredis';
 import { broadcastUnderFault } from '../harness/broadcast-under-fault.ts';
 import { type Fleet, startFleet } from '../harness/fleet.ts';
+import { startProcess } from '../harness/fleet-process.ts';
 import { type RedisTopology, startRedisCluster } from '../harness/redis-topologies.ts';
 import { report } from '../harness/report.ts';
 import { within } from '../harness/time-limit.ts';
@@ -27,6 +29,14 @@ test('F33: Redis Cluster (3 masters, 3 replicas): the master is killed in the mi
       PUSHFLEET_RATE_PER_SECOND: String(PER_SECOND),
     },
   });
+  // Each master counts, not the one that happens to answer.
+  const weak = redis.url.split(',')[0]!;
+  await configure(weak, 'no');
+  const refused = startProcess(['worker'], fleet.environment);
+  expect(await refused.exited).toBe(2);
+  expect(refused.output()).toMatch(/no append-only file/);
+  await configure(weak, 'yes');
+
   const { status, ...seen } = await broadcastUnderFault(fleet, RECIPIENTS, async () => {
     await redis!.killMasterOf(`{${fleet!.redisPrefix}-*}:control`);
     await sleep(1_000);
@@ -39,3 +49,9 @@ test('F33: Redis Cluster (3 masters, 3 replicas): the master is killed in the mi
   expect(seen.againAfterMs).toBeLessThan(within(12_000));
   expect(seen.warnings).toBeLessThan(60);
 }, 120_000);
+
+async function configure(url: string, appendOnly: 'yes' | 'no'): Promise<void> {
+  const server = new Redis(url);
+  await server.config('SET', 'appendonly', appendOnly);
+  server.disconnect();
+}

@@ -22,6 +22,28 @@ test('a managed Redis that does not tell is believed', () => {
   expect(redisFaults('redis_version:7.1.0\r\n')).toEqual([]);
 });
 
+/** A service that lets nobody do more than it must: whatever is not listed here would throw. */
+const onlyInfo = (answer: () => string) =>
+  Object.assign(new EventEmitter(), {
+    status: 'ready',
+    info: async () => answer(),
+  }) as unknown as RedisClient;
+
+test('a managed Redis that forbids CONFIG is judged all the same: only INFO is asked', async () => {
+  await checkRedis(onlyInfo(() => info('7.2.4', 1, 'noeviction')));
+  const evicting = checkRedis(onlyInfo(() => info('7.2.4', 1, 'volatile-lru')));
+  await expect(evicting).rejects.toThrow(/maxmemory-policy is volatile-lru/);
+});
+
+test('one that forbids INFO is refused, with the right that is missing', async () => {
+  const refused = checkRedis(
+    onlyInfo(() => {
+      throw new Error("NOPERM User app has no permissions to run the 'info' command");
+    }),
+  );
+  await expect(refused).rejects.toThrow(/does not let this user do INFO .*deploy\/redis\/acl.conf/);
+});
+
 /** What ioredis does while nobody listens at the address. */
 class NobodyThere extends EventEmitter {
   status = 'reconnecting';

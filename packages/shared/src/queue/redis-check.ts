@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Cluster } from 'ioredis';
 import { ConfigurationError } from '../platform/config.ts';
 import type { Log } from '../platform/log.ts';
 import { untilServerIsThere } from '../platform/server-wait.ts';
@@ -16,7 +17,7 @@ export class RedisAwayError extends Error {
 
 /**
  * The start-up check: Redis answers, keeps what it acknowledges, and never evicts. Anything less loses
- * jobs silently, so nothing starts on it.
+ * jobs silently, so nothing starts on it. Of a Cluster each master is asked.
  *
  * @param patienceMs how long an unreachable or loading Redis is asked again
  * @throws RedisAwayError when it is not there by then
@@ -31,8 +32,11 @@ export async function checkRedis(redis: RedisClient, patienceMs = 5_000): Promis
   redis.on('error', note);
   const until = Date.now() + patienceMs;
   try {
-    const faults = redisFaults(await readInfo(redis, until, cause));
-    if (faults.length > 0) throw new ConfigurationError(faults);
+    const infos = [await readInfo(redis, until, cause)];
+    if (redis instanceof Cluster)
+      for (const master of redis.nodes('master')) infos.push(await readInfo(master, until, cause));
+    const faults = new Set(infos.flatMap(redisFaults));
+    if (faults.size > 0) throw new ConfigurationError([...faults]);
     // INFO is answered before the connection counts as ready for other commands.
     while (redis.status !== 'ready' && Date.now() < until) await sleep(10);
   } finally {
@@ -96,6 +100,8 @@ async function readInfo(redis: RedisClient, until: number, cause: { last?: Error
 function unreachable(answer: string | Error): string {
   if (typeof answer === 'string')
     return 'PUSHFLEET_REDIS_URL: Redis is still loading its data; start again later';
+  if (answer.message.startsWith('NOPERM'))
+    return `PUSHFLEET_REDIS_URL: Redis does not let this user do INFO (${answer.message}); give it the rights of deploy/redis/acl.conf`;
   const check = /certificate|altnames/.test(answer.message)
     ? 'is PUSHFLEET_REDIS_CA_FILE the CA of its certificate, and the host a name in it?'
     : 'is it running, and are address, user and password right?';
