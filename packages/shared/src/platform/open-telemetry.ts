@@ -78,8 +78,11 @@ export function startOpenTelemetry(options: OpenTelemetryOptions): Pick<Tracing,
     name: 'traces',
     record: (of, span) => spans.write(of, span),
     async stop(remainingMs) {
+      const taken = new AbortController();
       const told = provider.shutdown().catch(() => {});
-      await Promise.race([told, sleep(Math.min(LAST_SPANS_MS, remainingMs))]);
+      const late = sleep(Math.min(LAST_SPANS_MS, remainingMs), undefined, { signal: taken.signal });
+      await Promise.race([told, late.catch(() => {})]);
+      taken.abort();
     },
   };
 }
