@@ -31,7 +31,8 @@ export class ClientStream {
   status = 0;
   fields: Map<string, string> | undefined;
   contentLength = -1;
-  body: Buffer[] | undefined;
+  /** Grows as it comes in; the first `bodyBytes` octets, as far as there is room, are what was kept. */
+  #body: Buffer | undefined;
   bodyBytes = 0;
   /** Octets of DATA that the server may still send before we let it send more. */
   receiveWindow: number;
@@ -65,12 +66,20 @@ export class ClientStream {
     const room = most - this.bodyBytes;
     this.bodyBytes += end - start;
     if (room <= 0 || start === end) return;
-    this.body ??= [];
-    this.body.push(Buffer.from(bytes.subarray(start, Math.min(end, start + room))));
+    const kept = most - room;
+    const size = kept + Math.min(end - start, room);
+    // One octet at a time must not cost an object each.
+    if (this.#body === undefined) this.#body = Buffer.allocUnsafe(size);
+    else if (this.#body.length < size) {
+      const larger = Buffer.allocUnsafe(Math.min(Math.max(size, 2 * this.#body.length), most));
+      this.#body.copy(larger, 0, 0, kept);
+      this.#body = larger;
+    }
+    bytes.copy(this.#body, kept, start, start + size - kept);
   }
 
   response(): Response {
-    const body = this.body === undefined ? '' : Buffer.concat(this.body).toString();
+    const body = this.#body?.toString('utf8', 0, Math.min(this.bodyBytes, this.#body.length)) ?? '';
     return { status: this.status, fields: this.fields, body };
   }
 }

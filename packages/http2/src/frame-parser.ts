@@ -66,6 +66,7 @@ export class FrameParser {
       throw protocolError('a frame in the middle of a header block');
     switch (type) {
       case FrameType.HEADERS:
+        if (streamId === 0) throw protocolError('HEADERS on stream 0');
         if (size === 0 || (flags & Flag.END_HEADERS) === 0) this.countIdle();
         return void this.#blocks.headers(flags, streamId, bytes, start, end);
       case FrameType.DATA:

@@ -1,6 +1,6 @@
 /** Writes frames (RFC 9113, section 6) to an output. */
 import type { Output } from './output.ts';
-import { Flag, FRAME_HEADER_BYTES, FrameType } from './protocol.ts';
+import { CLIENT_PREFACE, Flag, FRAME_HEADER_BYTES, FrameType } from './protocol.ts';
 
 export function writeFrameHeader(
   out: Output,
@@ -12,6 +12,17 @@ export function writeFrameHeader(
   out.reserve(FRAME_HEADER_BYTES);
   putFrameHeader(out, out.length, length, type, flags, streamId);
   out.length += FRAME_HEADER_BYTES;
+}
+
+/** What a client sends first; `windowIncrement` enlarges the window of the connection. */
+export function writePreface(
+  out: Output,
+  settings: ReadonlyArray<readonly [id: number, value: number]>,
+  windowIncrement: number,
+): void {
+  out.append(CLIENT_PREFACE);
+  writeSettings(out, settings);
+  writeWindowUpdate(out, 0, windowIncrement);
 }
 
 /** Pairs of setting and value. */

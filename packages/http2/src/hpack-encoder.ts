@@ -14,10 +14,11 @@ export class HpackEncoder {
   readonly #names = new Map<string, number>();
   /** Table sizes still to be told: the smallest since the last block, and the one that holds now. */
   #smallest: number | undefined;
+  #changes = 0;
 
   /** Changes with each entry and each size: while it stays, what was encoded once can be sent again. */
   get version(): number {
-    return this.#smallest === undefined ? this.#table.inserted : -1;
+    return this.#smallest === undefined ? this.#changes : -1;
   }
 
   /** SETTINGS_HEADER_TABLE_SIZE of the peer. The next block tells it (RFC 7541, 4.2). */
@@ -26,6 +27,7 @@ export class HpackEncoder {
     if (size === this.#table.maxSize) return;
     this.#smallest = Math.min(this.#smallest ?? size, size);
     this.#table.resize(size);
+    this.#changes++;
   }
 
   /** To be called before the first field of each block. */
@@ -52,9 +54,9 @@ export class HpackEncoder {
   }
 
   /**
-   * A field that does not come again; without Huffman, which costs more time than it saves octets. Its name is looked up; one that the table does not
-   * have brings the field in once, so that the next one can refer to its name ("indexed the first time,
-   * literal later": Apple, "Sending notification requests to APNs").
+   * A field that does not come again; without Huffman, which costs more time than it saves octets. Its name
+   * is looked up; one that the table does not have brings the field in once, so that the next one can refer
+   * to its name ("indexed the first time, literal later": Apple, "Sending notification requests to APNs").
    */
   literal(out: Output, name: string, value: string): void {
     const isNew = !STATIC_NAMES.has(name) && this.#nameIndex(name) === 0;
@@ -83,6 +85,7 @@ export class HpackEncoder {
 
   #insert(key: string, name: string, value: string): void {
     this.#table.insert(name, value);
+    this.#changes++;
     this.#forgetFallen();
     this.#fields.set(key, this.#table.inserted);
     this.#names.set(name, this.#table.inserted);

@@ -10,8 +10,8 @@ import {
   writeGoaway,
   writeHeaders,
   writePing,
+  writePreface,
   writeReset,
-  writeSettings,
   writeSettingsAck,
   writeWindowUpdate,
 } from './frame-writer.ts';
@@ -19,14 +19,7 @@ import { HpackDecoder } from './hpack-decoder.ts';
 import { HpackEncoder } from './hpack-encoder.ts';
 import { Output } from './output.ts';
 import { PeerSettings } from './peer-settings.ts';
-import {
-  CLIENT_PREFACE,
-  ConnectionError,
-  DEFAULT_WINDOW,
-  ErrorCode,
-  LARGEST_STREAM_ID,
-  SettingId,
-} from './protocol.ts';
+import { ConnectionError, DEFAULT_WINDOW, ErrorCode, LARGEST_STREAM_ID, SettingId } from './protocol.ts';
 import { ReceiveWindow } from './receive-window.ts';
 import { RequestBodies } from './request-bodies.ts';
 import { ResponseHead } from './response-head.ts';
@@ -47,17 +40,24 @@ export interface Http2ClientOptions {
   readonly wantedFields?: ReadonlySet<string>;
   /** What is kept of a response's body. Default 16,384. */
   readonly maxResponseBytes?: number;
+  /** Odd. Default 1. */
+  readonly firstStreamId?: number;
 }
 
 /** The window of the connection for what comes in. */
 const CONNECTION_WINDOW = 1_048_576;
 const HEADER_LIST_OCTETS = 65_536;
+const OUR_SETTINGS = [
+  [SettingId.ENABLE_PUSH, 0],
+  [SettingId.MAX_HEADER_LIST_SIZE, HEADER_LIST_OCTETS],
+] as const;
 
 export class Http2Client implements FrameHandler {
   readonly output = new Output();
   readonly peer = new PeerSettings();
   readonly encoder = new HpackEncoder();
-  #nextStreamId = 1;
+  #nextStreamId: number;
+  readonly #firstStreamId: number;
   #ended = false;
   #goawayLastId = Number.POSITIVE_INFINITY;
   readonly #streams = new Map<number, ClientStream>();
@@ -72,16 +72,13 @@ export class Http2Client implements FrameHandler {
   /** The preface is in the output at once. */
   constructor(
     private readonly listener: Http2ClientListener,
-    { wantedFields = new Set(), maxResponseBytes = 16_384 }: Http2ClientOptions = {},
+    { wantedFields = new Set(), maxResponseBytes = 16_384, firstStreamId = 1 }: Http2ClientOptions = {},
   ) {
+    this.#nextStreamId = firstStreamId;
+    this.#firstStreamId = firstStreamId;
     this.#head = new ResponseHead(wantedFields);
     this.#maxResponseBytes = maxResponseBytes;
-    this.output.append(CLIENT_PREFACE);
-    writeSettings(this.output, [
-      [SettingId.ENABLE_PUSH, 0],
-      [SettingId.MAX_HEADER_LIST_SIZE, HEADER_LIST_OCTETS],
-    ]);
-    writeWindowUpdate(this.output, 0, CONNECTION_WINDOW - DEFAULT_WINDOW);
+    writePreface(this.output, OUR_SETTINGS, CONNECTION_WINDOW - DEFAULT_WINDOW);
   }
 
   /** Streams without an end yet. */
@@ -180,7 +177,7 @@ export class Http2Client implements FrameHandler {
       return void this.#reset(
         stream,
         ErrorCode.FLOW_CONTROL_ERROR,
-        'more DATA than the window of the stream allows',
+        'more DATA than the stream window allows',
       );
     stream.keepBody(bytes, start, end, this.#maxResponseBytes);
     if (isLast) return void this.#respond(stream);
@@ -200,7 +197,7 @@ export class Http2Client implements FrameHandler {
   reset(streamId: number, code: number): void {
     this.#demandOpened(streamId, 'RST_STREAM');
     const stream = this.#streams.get(streamId);
-    if (stream === undefined) return void this.#parser.countIdle();
+    if (stream === undefined) return void this.#countLate();
     this.#end(stream, { type: 'reset', code });
   }
 
@@ -212,7 +209,7 @@ export class Http2Client implements FrameHandler {
     }
     this.#demandOpened(streamId, 'WINDOW_UPDATE');
     const stream = this.#streams.get(streamId);
-    if (stream === undefined) return void this.#parser.countIdle();
+    if (stream === undefined) return void this.#countLate();
     if (increment === 0) return void this.#breakOff(stream, 'WINDOW_UPDATE by 0');
     if (!this.#bodies.enlargeStreamWindow(stream, increment, maxFrameSize))
       this.#reset(stream, ErrorCode.FLOW_CONTROL_ERROR, 'the window of the stream is too large');
@@ -222,6 +219,7 @@ export class Http2Client implements FrameHandler {
     const { peer } = this;
     const windowBefore = peer.initialWindowSize;
     peer.apply(bytes, start, end, true);
+    this.encoder.setMaxTableSize(Math.min(peer.smallestTableSize, peer.headerTableSize));
     this.encoder.setMaxTableSize(peer.headerTableSize);
     const change = peer.initialWindowSize - windowBefore;
     if (change !== 0) this.#bodies.shiftStreamWindows(this.#streams.values(), change);
@@ -252,16 +250,17 @@ export class Http2Client implements FrameHandler {
   /** A stream of ours, open or closed; any other is a mistake of the server's (RFC 9113, 5.1). */
   #demandOpened(streamId: number, frame: string): void {
     if (streamId === 0 || streamId % 2 === 0 || streamId >= this.#nextStreamId)
-      throw new ConnectionError(
-        ErrorCode.PROTOCOL_ERROR,
-        `${frame} on stream ${streamId}, which is not open`,
-      );
+      throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, `${frame} on stream ${streamId}, never opened`);
   }
 
   #demandForgiven(streamId: number, frame: string): void {
     if (!this.#closed.mayBring(streamId))
       throw new ConnectionError(ErrorCode.STREAM_CLOSED, `${frame} on stream ${streamId}, which has ended`);
-    this.#parser.countIdle();
+    this.#countLate();
+  }
+
+  #countLate(): void {
+    if (this.#closed.noteLate((this.#nextStreamId - this.#firstStreamId) / 2)) this.#parser.countIdle();
   }
 
   #breakOff(stream: ClientStream, fault: string): void {

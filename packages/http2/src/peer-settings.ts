@@ -12,6 +12,8 @@ import {
 
 export class PeerSettings {
   headerTableSize = DEFAULT_TABLE_SIZE;
+  /** The smallest that the last SETTINGS frame named, which may name several; our encoder must go through it. */
+  smallestTableSize = DEFAULT_TABLE_SIZE;
   /** Infinity as long as the peer sets no limit. */
   maxConcurrentStreams = Number.POSITIVE_INFINITY;
   initialWindowSize = DEFAULT_WINDOW;
@@ -27,6 +29,7 @@ export class PeerSettings {
   apply(bytes: Buffer, start: number, end: number, fromServer: boolean): void {
     if ((end - start) % 6 !== 0)
       throw new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, `SETTINGS of ${end - start} octets`);
+    this.smallestTableSize = Number.POSITIVE_INFINITY;
     for (let at = start; at < end; at += 6) {
       this.#set(bytes.readUInt16BE(at), bytes.readUInt32BE(at + 2), fromServer);
     }
@@ -36,6 +39,7 @@ export class PeerSettings {
     switch (id) {
       case SettingId.HEADER_TABLE_SIZE:
         this.headerTableSize = value;
+        this.smallestTableSize = Math.min(this.smallestTableSize, value);
         break;
       case SettingId.ENABLE_PUSH:
         if (value > (fromServer ? 0 : 1)) throw outOfRange('ENABLE_PUSH', value, ErrorCode.PROTOCOL_ERROR);

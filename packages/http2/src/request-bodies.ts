@@ -72,9 +72,9 @@ export class RequestBodies {
     const body = stream.pending!;
     for (;;) {
       const left = body.length - stream.pendingFrom;
-      const size = Math.min(left, this.#connectionWindow, stream.sendWindow, maxFrameSize);
+      const size = Math.max(0, Math.min(left, this.#connectionWindow, stream.sendWindow, maxFrameSize));
       // An empty body needs no window; anything else waits for one.
-      if (size <= 0 && left > 0) return;
+      if (size === 0 && left > 0) return;
       writeData(this.out, stream.id, body, stream.pendingFrom, stream.pendingFrom + size, size === left);
       this.#connectionWindow -= size;
       stream.sendWindow -= size;

@@ -34,6 +34,7 @@ export class ResponseHead {
     if (name === 'content-length') this.#length(value);
     else if (CONNECTION_SPECIFIC.has(name)) this.fault ||= `field ${name} belongs to HTTP/1.1`;
     else if (!isFieldName(name)) this.fault ||= 'a field name that is none';
+    if (!isFieldValue(value)) this.fault ||= `a value of ${printable(name)} that is none`;
   };
 
   #pseudo(name: string, value: string): void {
@@ -68,6 +69,19 @@ function isFieldName(name: string): boolean {
     if (char <= 0x20 || char >= 0x7f || char === COLON || (char >= 0x41 && char <= 0x5a)) return false;
   }
   return name.length > 0;
+}
+
+/** No NUL and no line ends, no blank at either end (RFC 9113, 8.2.1). */
+function isFieldValue(value: string): boolean {
+  for (let i = 0; i < value.length; i++) {
+    const char = value.charCodeAt(i);
+    if (char === 0 || char === 0x0a || char === 0x0d) return false;
+  }
+  return !isBlank(value.charCodeAt(0)) && !isBlank(value.charCodeAt(value.length - 1));
+}
+
+function isBlank(char: number): boolean {
+  return char === 0x20 || char === 0x09;
 }
 
 function printable(text: string): string {

@@ -41,7 +41,11 @@ export class PushFields {
     const prepared = this.#preparedFor(request.headers);
     const token = this.providerToken?.();
     prepared.uses++;
-    if (prepared.version !== this.encoder.version || prepared.authorization !== token)
+    if (
+      prepared.version !== this.encoder.version ||
+      prepared.authorization !== token ||
+      request.apnsId.length !== UUID_LENGTH
+    )
       return void this.#encode(out, request, prepared, token);
     out.append(prepared.front);
     writePath(out, request.deviceToken);
