@@ -62,7 +62,7 @@ export async function findRepeats(audience: PagedAudience, memberships: number):
   }
   // Too many for an exact set: a first scan finds the few that may stand there twice, only they are kept.
   const repeated = new DeviceTokenSet(2 ** 17);
-  const finder = new RepeatFinder();
+  const finder = new RepeatFinder(memberships);
   await forEachPage(audience, { pass: 0, after: null }, async (members) => {
     for (const { tokenId, deviceToken: stored, active, ofApp } of members) {
       if (!active || !ofApp) continue;

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { DeviceTokenSet, RepeatFinder } from './device-token-set.ts';
+import { bloomBits, DeviceTokenSet, RepeatFinder } from './device-token-set.ts';
 
 const deviceToken = (i: number) => i.toString(16).padStart(64, '0');
 
@@ -35,11 +35,19 @@ test('more candidates than usual make the set larger', () => {
 });
 
 test('a repeat is always found, and a false alarm is rare', () => {
-  const finder = new RepeatFinder();
+  const finder = new RepeatFinder(50_000);
   let alarms = 0;
   for (let i = 0; i < 50_000; i++) if (finder.seenBefore(deviceToken(i))) alarms++;
   expect(alarms).toBeLessThan(5);
   let missed = 0;
   for (let i = 0; i < 50_000; i += 11) if (!finder.seenBefore(deviceToken(i))) missed++;
   expect(missed).toBe(0);
+});
+
+test.each([
+  [10_000_000, 8],
+  [20_000_000, 16],
+  [100_000_000, 128],
+])('the filter for %i device tokens has %i MB', (deviceTokens, megabytes) => {
+  expect(bloomBits(deviceTokens) / 8 / 2 ** 20).toBe(megabytes);
 });

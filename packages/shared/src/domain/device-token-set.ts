@@ -76,15 +76,31 @@ export class DeviceTokenSet {
   }
 }
 
-const BLOOM_BITS = 2 ** 26;
+const LEAST_BLOOM_BITS = 2 ** 26;
 const BLOOM_PROBES = 3;
 
 /**
- * Finds strings that may stand in an audience twice, in a fixed 8 MB (a Bloom filter). At ten million one in
- * twenty is a false alarm, which costs a place among the candidates and nothing else.
+ * Bits of the filter for so many strings: 8 MB up to ten million, then a byte or two for each further one. A
+ * fixed size would call nearly all of a hundred million repeats, and each of these costs ten bytes among the
+ * candidates.
+ */
+export function bloomBits(strings: number): number {
+  return Math.min(2 ** 32, Math.max(LEAST_BLOOM_BITS, 2 ** Math.ceil(Math.log2(strings * 6.7))));
+}
+
+/**
+ * Finds strings that may stand in an audience twice (a Bloom filter). At the end of ten million one in twenty is
+ * a false alarm, over all of them one in seventy, which costs a place among the candidates and nothing else.
  */
 export class RepeatFinder {
-  readonly #bits = new Uint32Array(BLOOM_BITS / 32);
+  readonly #size: number;
+  readonly #bits: Uint32Array;
+
+  /** @param strings how many are to be expected */
+  constructor(strings: number) {
+    this.#size = bloomBits(strings);
+    this.#bits = new Uint32Array(this.#size / 32);
+  }
 
   /** @returns true when this string, or one that looks like it, was seen before */
   seenBefore(deviceToken: string): boolean {
@@ -92,7 +108,7 @@ export class RepeatFinder {
     let seen = true;
     // Double hashing (Kirsch and Mitzenmacher): as good as independent hashes.
     for (let probe = 0, bit = low; probe < BLOOM_PROBES; probe++, bit = (bit + high) | 0) {
-      const at = (bit >>> 0) % BLOOM_BITS;
+      const at = (bit >>> 0) % this.#size;
       const mask = 1 << (at & 31);
       if ((this.#bits[at >>> 5]! & mask) === 0) {
         seen = false;
