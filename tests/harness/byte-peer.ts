@@ -140,13 +140,10 @@ export function block(fields: Fields): Buffer {
 
 export function framesOf(octets: Buffer): HeardFrame[] {
   const frames: HeardFrame[] = [];
-  const reader = new FrameReader(
-    (type, flags, streamId, bytes, start, end) => {
-      const payload = Buffer.from(bytes.subarray(start, end));
-      frames.push({ type: TYPE_NAMES.get(type) ?? `type ${type}`, flags, streamId, payload });
-    },
-    2 ** 24 - 1,
-  );
+  const reader = new FrameReader((type, flags, streamId, bytes, start, end) => {
+    const payload = Buffer.from(bytes.subarray(start, end));
+    frames.push({ type: TYPE_NAMES.get(type) ?? `type ${type}`, flags, streamId, payload });
+  }, 65_536);
   reader.push(octets);
   return frames;
 }

