@@ -10,6 +10,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { seed, start, startServers } from './bench-installation.mjs';
 
 const SIZE = 300_000;
+const SINGLE = 20_000;
+const OWN_ROWS = ['pushfleet_dispatch', 'pushfleet_batch'];
 const LONGEST_MS = 15 * 60_000;
 const TICKS_PER_SECOND = Number(execFileSync('getconf', ['CLK_TCK']));
 /** Refused: every device token of the benchmarks begins with a digit that is as likely as any other. */
@@ -31,19 +33,26 @@ export async function run([given = String(SIZE)], say) {
     const accepted = await broadcast(mysql, 1, processes, idle);
     await fetch(`${adminUrl}/script`, { method: 'POST', body: GONE });
     const refusing = await broadcast(mysql, 2, processes, idle);
-    const bytes = await bytesOf(mysql, ['pushfleet_batch', 'pushfleet_outcome', 'pushfleet_retirement']);
     const [[{ refused }]] = await mysql.query('SELECT COUNT(*) AS refused FROM pushfleet_outcome');
+    const bytes = await bytesOf(mysql, ['pushfleet_batch', 'pushfleet_outcome', 'pushfleet_retirement']);
+    await fetch(`${adminUrl}/script`, { method: 'POST', body: '' });
+    const dispatches = await bytesOf(mysql, OWN_ROWS);
+    const single = await singlePushes(mysql, processes, idle);
+    const withSingle = await bytesOf(mysql, OWN_ROWS);
 
     say(
       `\nrecipients ${size}; planned in ${accepted.plannedIn.toFixed(1)} s, ended after ${accepted.endedIn.toFixed(1)} s`,
     );
-    say('microseconds of processor   accepted   more for one refused   idle per second');
+    say(
+      'microseconds of processor   accepted   more for one refused   a push to one device   idle per second',
+    );
     for (const name of Object.keys(processes))
       say(
         [
           name.padEnd(26),
           ((accepted.seconds[name] / size) * 1e6).toFixed(1).padStart(10),
           (((refusing.seconds[name] - accepted.seconds[name]) / refused) * 1e6).toFixed(0).padStart(22),
+          ((single.seconds[name] / SINGLE) * 1e6).toFixed(0).padStart(24),
           (idle[name] * 1e6).toFixed(0).padStart(17),
         ].join(' '),
       );
@@ -51,6 +60,9 @@ export async function run([given = String(SIZE)], say) {
     say(`bytes in pushfleet_batch for a recipient      ${(bytes.pushfleet_batch / (2 * size)).toFixed(2)}`);
     say(`bytes in pushfleet_outcome for a refused one  ${(bytes.pushfleet_outcome / refused).toFixed(0)}`);
     say(`bytes in pushfleet_retirement for a retired   ${(bytes.pushfleet_retirement / refused).toFixed(0)}`);
+    const own = OWN_ROWS.reduce((sum, table) => sum + withSingle[table] - dispatches[table], 0);
+    say(`bytes of a push to one device                 ${(own / SINGLE).toFixed(0)}`);
+    say(`pushes to one device a second                 ${(SINGLE / single.endedIn).toFixed(0)}`);
     return 0;
   } finally {
     for (const stop of stops.reverse()) await stop();
@@ -88,6 +100,33 @@ async function broadcast(mysql, id, processes, idle) {
   const seconds = {};
   for (const name of Object.keys(processes)) seconds[name] = after[name] - before[name] - idle[name] * took;
   return { plannedIn, endedIn, seconds };
+}
+
+/** So many notifications to one device each, all due at once. */
+async function singlePushes(mysql, processes, idle) {
+  const ids = Array.from({ length: SINGLE }, (_, i) => 1_000 + i);
+  const before = usage(processes);
+  const startedAt = performance.now();
+  await mysql.query('START TRANSACTION');
+  await mysql.query(
+    'INSERT INTO notification (id, message, sent, notificationdate) SELECT t.id + 999, ?, 0, UTC_TIMESTAMP() FROM token t ORDER BY t.id LIMIT ?',
+    ['Hello', SINGLE],
+  );
+  await mysql.query('INSERT INTO notification_token VALUES ?', [ids.map((id) => [id, id * 7 - 1_000])]);
+  await mysql.query('COMMIT');
+  for (;;) {
+    await sleep(200);
+    const [[{ done }]] = await mysql.query(
+      "SELECT COUNT(*) AS done FROM pushfleet_dispatch WHERE state = 'done' AND id > 2",
+    );
+    if (done >= SINGLE) break;
+    if (performance.now() - startedAt > LONGEST_MS) throw new Error('the pushes did not end in time');
+  }
+  const took = (performance.now() - startedAt) / 1_000;
+  const after = usage(processes);
+  const seconds = {};
+  for (const name of Object.keys(processes)) seconds[name] = after[name] - before[name] - idle[name] * took;
+  return { endedIn: took, seconds };
 }
 
 /** Device tokens are switched off after their broadcast has ended. */

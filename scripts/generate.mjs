@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { commandsText } from './cli-document.mjs';
 import { answersTable, eventsTable, settingsTable, withBlock } from './doc-tables.mjs';
+import { scalingTables } from './scaling-table.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -25,6 +26,7 @@ const FILES = [
     },
   },
   documentWith('docs/lifecycle.md', answersTable),
+  documentWith('docs/scaling.md', scalingTables),
   documentWith('docs/configuration.md', settingsTable),
   documentWith('docs/cli.md', commandsText),
   documentWith('docs/events.md', eventsTable),
