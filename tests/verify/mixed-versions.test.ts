@@ -9,7 +9,7 @@ import { connectRedis } from '@pushfleet/shared/queue/redis-connection';
 import { consumeResults } from '@pushfleet/shared/queue/results-consumer';
 import { requestCommand } from '@pushfleet/shared/store/commands';
 import { SCHEMA_VERSION } from '@pushfleet/shared/store/migrations';
-import { insertNotifications, insertTokens, range } from '../harness/backend-rows.ts';
+import { insertGroup, insertNotifications, insertTokens, range } from '../harness/backend-rows.ts';
 import { deviceToken, type Fleet, startFleet } from '../harness/fleet.ts';
 import { startProcess } from '../harness/fleet-process.ts';
 import { type OpenProducer, openProducerContext } from '../harness/producer-context.ts';
@@ -81,6 +81,40 @@ test('on older tables nothing starts before migrate; one that broke off half way
   expect((await fleet.run(['migrate'])).stdout).toBe('the tables are up to date\n');
 });
 
+test('in the middle of a broadcast: tables first, then the producer, then the worker; everybody gets it once', async () => {
+  const recipients = 3_000;
+  await insertTokens(
+    fleet.database,
+    range(1_001, 1_000 + recipients).map((id) => ({ id, deviceToken: deviceToken(id) })),
+  );
+  await insertGroup(fleet.database, 1, range(1_001, 1_000 + recipients));
+  const more = { PUSHFLEET_RATE_PER_SECOND: '1000' };
+  const [oldProducer, oldWorker] = [await fleet.startProducer(more), await fleet.startWorker()];
+  await insertNotifications(fleet.database, [{ id: 100, groupIds: [1] }]);
+  const accepted = (least: number) =>
+    untilTrue(
+      () => fleet.simulator.acceptedCount(),
+      (count) => count >= least,
+    );
+  await accepted(300);
+  await setVersion(NEWER, SCHEMA_VERSION); // what `migrate` of the next version leaves
+  const newProducer = await fleet.startProducer(more);
+  expect(await oldProducer.stop()).toBe(0);
+  await accepted(1_200);
+  const newWorker = await fleet.startWorker();
+  expect(await oldWorker.stop()).toBe(0);
+  expect(fleet.simulator.acceptedCount()).toBeLessThan(recipients);
+  await fleet.ended([100]);
+  expect(await fleet.status(100)).toMatchObject({
+    state: 'done',
+    accepted: recipients,
+    resentWithoutAnswer: 0,
+  });
+  expect(fleet.simulator.requestCount()).toBe(recipients);
+  await Promise.all([newWorker.stop(), newProducer.stop()]);
+  await setVersion(SCHEMA_VERSION, 1);
+}, 60_000);
+
 test('a job of a newer producer is handed back: unsent, no attempt spent, not taken again at once', async () => {
   const producer = await fleet.startProducer();
   await insertNotifications(fleet.database, [{ id: 1, tokenIds: [1, 2] }]);
@@ -91,6 +125,7 @@ test('a job of a newer producer is handed back: unsent, no attempt spent, not ta
   );
   await job!.updateData({ ...job!.data, v: 2 as never, somethingNew: true } as never);
 
+  const asked = fleet.simulator.requestCount();
   const port = String(await findFreePort());
   const worker = await fleet.startWorker({ PUSHFLEET_HTTP_PORT: port });
   await worker.printed('"job.refused"');
@@ -103,7 +138,7 @@ test('a job of a newer producer is handed back: unsent, no attempt spent, not ta
   expect(delayed!.delay).toBeGreaterThan(5_000);
   const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
   expect(metrics).toContain('pushfleet_jobs_refused_total{app="default",cause="format"} 1\n');
-  expect(fleet.simulator.requestCount()).toBe(0);
+  expect(fleet.simulator.requestCount()).toBe(asked);
   expect(await fleet.status(1)).toMatchObject({ state: 'sending', pending: 2 });
 
   // A worker that knows the format would take it now.
@@ -111,7 +146,7 @@ test('a job of a newer producer is handed back: unsent, no attempt spent, not ta
   await delayed!.promote();
   await fleet.ended([1]);
   expect(await fleet.status(1)).toMatchObject({ state: 'done', accepted: 2, resentWithoutAnswer: 0 });
-  expect(fleet.simulator.requestCount()).toBe(2);
+  expect(fleet.simulator.requestCount()).toBe(asked + 2);
   await Promise.all([worker.stop(), producer.stop()]);
 });
 
