@@ -1,5 +1,6 @@
 import type { Database } from '@pushfleet/shared/store/database';
 import { readFleet, SchemaVersionError } from '@pushfleet/shared/store/fleet';
+import { SCHEMA_VERSION } from '@pushfleet/shared/store/migrations';
 import { type StateTables, stateTables } from '@pushfleet/shared/store/state-tables';
 import { failureParts } from './failure-parts.ts';
 import { type Finding, fault, ok, verify } from './finding.ts';
@@ -41,8 +42,8 @@ export async function ownTables(database: Database, place: OwnPlace): Promise<Ow
   if (other !== undefined) findings.push(otherFinding(other, place.state));
   const version = await fleetAndVersion(database, tables);
   if (version.fault !== null) findings.push(version.fault);
-  const { fleet } = version;
-  if (findings.length === 0 && fleet !== null) findings.push(ok(CHECK, `of this version, fleet ${fleet}`));
+  const { fleet, words } = version;
+  if (findings.length === 0 && fleet !== null) findings.push(ok(CHECK, `${words}, fleet ${fleet}`));
   return { fleet, findings, isMissing: missing.length > 0 };
 }
 
@@ -61,9 +62,14 @@ async function readErrors(database: Database, tables: StateTables): Promise<Map<
 async function fleetAndVersion(
   database: Database,
   tables: StateTables,
-): Promise<{ readonly fleet: string | null; readonly fault: Finding | null }> {
+): Promise<{ readonly fleet: string | null; readonly words?: string; readonly fault: Finding | null }> {
   try {
-    return { fleet: (await readFleet(database, tables)).fleet, fault: null };
+    const { fleet, schemaVersion } = await readFleet(database, tables);
+    const words =
+      schemaVersion === SCHEMA_VERSION
+        ? 'of this version'
+        : `of version ${schemaVersion}, newer than this program (${SCHEMA_VERSION}), which works with them`;
+    return { fleet, words, fault: null };
   } catch (error) {
     // Whatever else MySQL says of that table it has said of it above.
     if (!(error instanceof SchemaVersionError)) return { fleet: null, fault: null };
