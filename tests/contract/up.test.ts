@@ -8,6 +8,7 @@ import { listProcesses } from '@pushfleet/local-servers/process-table';
 import { normalizeDeviceToken } from '@pushfleet/shared/domain/device-token';
 import mysql from 'mysql2/promise';
 import { sampleRows } from '../../apps/cli/src/up/sample-devices.ts';
+import { blocksOf, shownPattern } from '../harness/document-blocks.ts';
 import { startUp, type UpProcess } from '../harness/up-process.ts';
 
 const checkout = mkdtempSync(join(tmpdir(), 'pushfleet-up-'));
@@ -62,6 +63,20 @@ function expectedCounts() {
   return { recipients, accepted: recipients - retired - rejected, retired, rejected };
 }
 
+/** What README shows of `npm start`, whatever its numbers and the widths that follow from them. */
+function shownInReadme(): RegExp {
+  const block = blocksOf('../README.md').find(({ marker }) => marker === 'run: tests/contract/up.test.ts')!;
+  const shown = block.code.split('\n').slice(1).join('\n'); // without the command
+  const source = shownPattern(shown).source.replace(/[\d,]*\d/g, '[\\d,]+');
+  // Where MySQL is installed its name stands there.
+  return new RegExp(
+    source
+      .replace(/ +/g, ' +')
+      .replace(/─+/g, '─+')
+      .replace(/MariaDB|mariadb/g, '\\w+'),
+  );
+}
+
 const number = (count: number) => count.toLocaleString('en');
 
 test('up --once in a fresh checkout: sends the sample, says what became of it, and leaves nothing running', async () => {
@@ -91,6 +106,7 @@ test('up --once in a fresh checkout: sends the sample, says what became of it, a
 test('up stays, serves later commands, tells what ends, refuses a second one, and Ctrl-C stops everything', async () => {
   const process = up([]);
   await process.printed('Ctrl-C stops everything.', 150_000);
+  expect(process.output()).toMatch(shownInReadme());
   const pids = pidsOf(checkout);
   const file = join(checkout, '.pushfleet/env');
   expect(statSync(file).mode & 0o777).toBe(0o600);
