@@ -41,8 +41,8 @@ test.each([
       for (const [i, { record }] of processes.entries()) {
         const span = {
           kind: 'internal' as const,
-          startedAt: 1_000,
-          endedAt: 2_000,
+          startedAt: START,
+          endedAt: START + 1_000,
           attributes: { dispatch },
         };
         record(
