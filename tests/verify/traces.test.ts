@@ -57,10 +57,13 @@ test('nor does one that takes everything and never answers', async () => {
   });
   await new Promise<void>((resolve) => deaf.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(deaf.address() as AddressInfo).port}`;
-  await pushedAndStopped(30, { OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_BSP_SCHEDULE_DELAY: '50' }, 0);
-  expect(requests[0]).toBe('/v1/traces application/x-protobuf');
-  deaf.closeAllConnections();
-  deaf.close();
+  try {
+    await pushedAndStopped(30, { OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_BSP_SCHEDULE_DELAY: '50' }, 0);
+    expect(requests[0]).toBe('/v1/traces application/x-protobuf');
+  } finally {
+    deaf.close();
+    deaf.closeAllConnections();
+  }
 }, 120_000);
 
 /** A push through producer and worker, and both stopped: with how many warnings of lost traces each. */
