@@ -284,6 +284,11 @@ const kubectl = spawnSync('kubectl', ['kustomize', '--help']).status === 0;
   expect(used.length).toBe(11);
   expect(used.filter((name) => !made.includes(name))).toEqual([]);
   expect(new Set(built.map(({ metadata }) => metadata.namespace))).toEqual(new Set(['pushfleet']));
+  // What is applied before the rest, by its label, needs nothing of the rest.
+  const first = built.filter(
+    ({ metadata }) => metadata.labels?.['app.kubernetes.io/component'] === 'migrate',
+  );
+  expect(first.map(({ kind }) => kind).sort()).toEqual(['ConfigMap', 'Job', 'Secret']);
   const worker = built.find(
     ({ kind, metadata }) => kind === 'Deployment' && metadata.name === 'pushfleet-worker',
   );
