@@ -5,8 +5,10 @@ export type StreamEnd =
   | { readonly type: 'response'; readonly response: Response }
   /** RST_STREAM by the server. */
   | { readonly type: 'reset'; readonly code: number }
-  /** We reset it: the answer breaks the protocol, or the owner cancelled. */
+  /** We reset it, since its answer breaks the protocol. */
   | { readonly type: 'broken'; readonly detail: string }
+  /** The owner cancelled. */
+  | { readonly type: 'cancelled'; readonly isWhole: boolean }
   /** The server leaves and said that it will not look at this one (RFC 9113, 6.8). */
   | { readonly type: 'unprocessed' }
   /** `isWhole`: the end of the request was written, so the server may have acted on it. */

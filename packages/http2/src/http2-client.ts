@@ -112,9 +112,11 @@ export class Http2Client implements FrameHandler {
     return stream;
   }
 
-  /** Resets a stream that has not ended; it ends as broken, with `detail`. */
-  cancel(stream: ClientStream, detail: string): void {
-    if (this.#streams.has(stream.id)) this.#reset(stream, ErrorCode.CANCEL, detail);
+  /** Resets a stream that has not ended; it ends as cancelled. */
+  cancel(stream: ClientStream): void {
+    if (!this.#streams.has(stream.id)) return;
+    this.#sendReset(stream, ErrorCode.CANCEL);
+    this.#end(stream, { type: 'cancelled', isWhole: stream.pending === undefined });
   }
 
   /** `payload` has eight octets. */

@@ -3,13 +3,7 @@ import type { TLSSocket } from 'node:tls';
 import type { ClientStream } from '@pushfleet/http2/client-stream';
 import { Http2Client } from '@pushfleet/http2/http2-client';
 import type { ApnsAnswer } from '@pushfleet/shared/domain/apns-answer';
-import {
-  type ApnsConnection,
-  type ApnsRequest,
-  type ConnectionEvent,
-  NO_ANSWER_IN_TIME,
-  type OpenConnection,
-} from '../apns-connection.ts';
+import type { ApnsConnection, ApnsRequest, ConnectionEvent, OpenConnection } from '../apns-connection.ts';
 import { readBody } from '../refusal-body.ts';
 import { bracketed, createTransport, type OpenTransport, type TransportOptions } from '../tls-transport.ts';
 import { Deadlines } from './deadlines.ts';
@@ -61,11 +55,15 @@ class NativeConnection implements ApnsConnection {
     { wantedFields: WANTED_FIELDS },
   );
   readonly #fields: PushFields;
-  readonly #out = new SocketOutput(this.#client.output, () => {
-    this.#handedOverUpTo = this.#client.lastStreamId;
-  });
+  readonly #out = new SocketOutput(
+    this.#client.output,
+    () => {
+      this.#handedOverUpTo = this.#client.lastStreamId;
+    },
+    () => this.destroy('the server reads nothing of what is sent'),
+  );
   readonly #deadlines = new Deadlines<ClientStream>((stream) => {
-    this.#client.cancel(stream, NO_ANSWER_IN_TIME);
+    this.#client.cancel(stream);
     this.#out.flushSoon();
   });
   readonly #whenDead: Promise<void>;
@@ -228,8 +226,7 @@ class NativeConnection implements ApnsConnection {
     this.#closing = true;
     this.#note('drained');
     this.#client.close();
-    this.#out.flush();
-    this.#socket?.end();
+    this.#out.end();
     setTimeout(() => this.destroy('drained'), LINGER_MS).unref();
   }
 

@@ -2,7 +2,7 @@
 import type { ClientStream, StreamEnd } from '@pushfleet/http2/client-stream';
 import { ErrorCode, errorName } from '@pushfleet/http2/protocol';
 import type { ApnsAnswer } from '@pushfleet/shared/domain/apns-answer';
-import { STREAM_REFUSED } from '../apns-connection.ts';
+import { NO_ANSWER_IN_TIME, STREAM_REFUSED } from '../apns-connection.ts';
 import { readRefusal } from '../refusal-body.ts';
 
 /**
@@ -29,11 +29,12 @@ export function toAnswer(
       return { answered: false, sent: 'unknown', detail: end.detail };
     case 'unprocessed':
       return { answered: false, sent: 'no', detail: cause };
+    case 'cancelled':
     case 'lost':
       return {
         answered: false,
         sent: end.isWhole && stream.id <= handedOverUpTo ? 'unknown' : 'no',
-        detail: cause,
+        detail: end.type === 'lost' ? cause : NO_ANSWER_IN_TIME,
       };
   }
 }
