@@ -1,5 +1,6 @@
 import type { ApnsCredential } from '@pushfleet/app-worker/apns/credential';
 import { createProviderTokenSource } from '@pushfleet/app-worker/apns/provider-token';
+import { bracketed } from '@pushfleet/app-worker/apns/tls-transport';
 import { apnsTransport } from '@pushfleet/app-worker/apns-transport';
 import { loadWorkerConfig, readCredential, type WorkerConfig } from '@pushfleet/app-worker/worker-config';
 import { ConfigurationError, type Environment, loadConfig } from '@pushfleet/shared/platform/config';
@@ -114,7 +115,7 @@ async function ask(config: WorkerConfig, credential: ApnsCredential, now: () => 
     return [unreachableFinding(message, transport.host, transport.port, transport.proxy !== undefined)];
   }
   return [
-    ok('APNs connection', `${transport.host}:${transport.port} answers`),
+    ok('APNs connection', `${bracketed(transport.host)}:${transport.port} answers`),
     clockFinding(answer.date, now()),
     (await swappedIds(answer, config, credential, now)) ?? answerFinding(answer, probed),
   ];
