@@ -4,6 +4,8 @@ import type { AddressInfo } from 'node:net';
 /** A span as it came, with what its resource says. */
 export interface ReceivedSpan {
   readonly service: string;
+  /** Another one for each process. */
+  readonly instance: string;
   readonly name: string;
   readonly traceId: string;
   readonly spanId: string;
@@ -81,10 +83,13 @@ interface ExportRequest {
 
 function spansOf({ resourceSpans }: ExportRequest): ReceivedSpan[] {
   return resourceSpans.flatMap(({ resource, scopeSpans }) => {
-    const service = String(recordOf(resource.attributes)['service.name']);
+    const about = recordOf(resource.attributes);
+    const service = String(about['service.name']);
+    const instance = String(about['service.instance.id']);
     return scopeSpans.flatMap((scope) =>
       scope.spans.map((span) => ({
         service,
+        instance,
         name: span.name,
         traceId: span.traceId,
         spanId: span.spanId,

@@ -8,6 +8,7 @@ import { findFreePort } from '@pushfleet/local-servers/free-port';
 import { insertNotifications, insertTokens } from '../harness/backend-rows.ts';
 import { deviceToken, type Fleet, startFleet } from '../harness/fleet.ts';
 import { startProcess } from '../harness/fleet-process.ts';
+import { startOtlpReceiver } from '../harness/otlp-receiver.ts';
 import { within } from '../harness/time-limit.ts';
 import { untilTrue } from '../harness/wait.ts';
 
@@ -38,6 +39,42 @@ test('nothing of OpenTelemetry is loaded until an OTEL_* name asks for traces', 
   const on = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1' };
   for (const name of ['producer', 'worker'] as const)
     expect(await loadedBy(name, `${name}.started`, on)).toContain('sdk-trace-base');
+}, 120_000);
+
+test('a producer dies in the middle: the one after it goes on in the same trace', async () => {
+  const collector = await startOtlpReceiver();
+  const environment = {
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+    OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+    OTEL_BSP_SCHEDULE_DELAY: '50',
+  };
+  try {
+    const first = await fleet.startProducer(environment);
+    await insertNotifications(fleet.database, [{ id: 10, tokenIds: [1] }]);
+    const named = (name: string) => collector.spans().filter((span) => span.name === name);
+    await untilTrue(
+      () => named('send urgent').length,
+      (spans) => spans === 1,
+    );
+    first.kill('SIGKILL');
+    await first.exited;
+    const others = [await fleet.startProducer(environment), await fleet.startWorker(environment)];
+    await fleet.ended([10]);
+    for (const other of others) expect(await other.stop()).toBe(0);
+
+    const spans = collector.spans();
+    expect(spans.map(({ name }) => name).sort()).toEqual(
+      ['POST', 'claim', 'plan', 'process urgent', 'record', 'send urgent', 'settle'].sort(),
+    );
+    expect(new Set(spans.map(({ traceId }) => traceId)).size).toBe(1);
+    expect(named('settle')[0]!.instance).not.toBe(named('claim')[0]!.instance);
+    for (const name of ['plan', 'send urgent', 'settle'])
+      expect(named(name)[0]!.parentSpanId).toBe(named('claim')[0]!.spanId);
+    for (const name of ['process urgent', 'record'])
+      expect(named(name)[0]!.parentSpanId).toBe(named('send urgent')[0]!.spanId);
+  } finally {
+    await collector.close();
+  }
 }, 120_000);
 
 test('a collector that is away delays no start, no push and no stop, and is told of once', async () => {
