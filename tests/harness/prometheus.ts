@@ -22,17 +22,24 @@ export interface Prometheus {
  * Starts it with our rules, their windows of minutes cut to seconds.
  * @param targets `host:port` by job
  */
-export async function startPrometheus(targets: {
+export function startPrometheus(targets: {
   readonly producer: readonly string[];
   readonly worker: readonly string[];
 }): Promise<Prometheus> {
-  const directory = mkdtempSync(join(tmpdir(), 'pushfleet-prometheus-'));
-  writeFileSync(join(directory, 'rules.yml'), inSeconds(readFileSync(RULES, 'utf8')));
   const job = (name: 'producer' | 'worker') =>
     `  - job_name: pushfleet-${name}\n    static_configs: [{targets: [${targets[name].map((target) => `'${target}'`).join(', ')}]}]\n`;
+  return startPrometheusWith(
+    `rule_files: [pushfleet.rules.yml]\nscrape_configs:\n${job('producer')}${job('worker')}`,
+  );
+}
+
+/** @param config `prometheus.yml` without its `global`: it scrapes and looks at rules every second */
+export async function startPrometheusWith(config: string): Promise<Prometheus> {
+  const directory = mkdtempSync(join(tmpdir(), 'pushfleet-prometheus-'));
+  writeFileSync(join(directory, 'pushfleet.rules.yml'), inSeconds(readFileSync(RULES, 'utf8')));
   writeFileSync(
     join(directory, 'prometheus.yml'),
-    `global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}\nrule_files: [rules.yml]\nscrape_configs:\n${job('producer')}${job('worker')}`,
+    `global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}\n${config}\n`,
   );
   const port = await findFreePort();
   const child = spawn(
