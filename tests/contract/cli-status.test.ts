@@ -109,6 +109,9 @@ test('status --json lists apps and notifications, the last round of each', async
   expect(stdout).toContain('paused by ops');
   expect(stdout).toContain('notification 11: the message is empty');
   expect(stdout).not.toContain('\x1b[');
+  const env = { PUSHFLEET_MYSQL_URL: cli.database.url, PUSHFLEET_APP: 'shop' };
+  expect((await cli.run(['status', '12'], { env })).stdout).toMatch(/app +shop, paused by ops/);
+  expect((await cli.run(['status', '11'], { env })).stdout).not.toContain('paused');
 }, 20_000);
 
 test('status --watch prints a line per change and ends when the notification has ended', async () => {

@@ -5,12 +5,16 @@ import { colors, plural } from './output.ts';
 import { progressBar, settledPercent } from './progress-bar.ts';
 import { NO_LINES } from './table-style.ts';
 
-/** One notification, for reading. */
-export function notificationView(status: NotificationStatus): string {
+/**
+ * One notification, for reading.
+ *
+ * @param app what its app does; undefined where that does not matter any more
+ */
+export function notificationView(status: NotificationStatus, app?: AppStatus): string {
   const count = (name: keyof NotificationStatus) => (status[name] as number).toLocaleString('en');
   const rows: [string, string][] = [
     ['state', paintState(status.state)],
-    ['app', status.app],
+    ['app', app === undefined || sends(app) ? status.app : `${status.app}, ${paintSending(app)}`],
     ['progress', `${progressBar(status, 40)} ${settledPercent(status)} of ${count('recipients')}`],
     ['accepted', count('accepted')],
     ['rejected', count('rejected')],
@@ -65,6 +69,10 @@ function appsTable(apps: readonly AppStatus[]): string {
     ]);
   }
   return table.toString();
+}
+
+function sends({ paused, stopped }: AppStatus): boolean {
+  return !paused && stopped.length === 0;
 }
 
 function paintSending({ paused, pausedBy, stopped }: AppStatus): string {

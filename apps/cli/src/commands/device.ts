@@ -7,7 +7,7 @@ import {
 } from '@pushfleet/shared/store/device-outcome';
 import { type DeviceRetirement, readDeviceRetirements } from '@pushfleet/shared/store/device-retirements';
 import { givenId } from '@pushfleet/shared/store/given-id';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { CommandFailure } from '../failure.ts';
 import { givenOne } from '../given-list.ts';
 import { givenDuration } from '../given-values.ts';
@@ -33,11 +33,15 @@ export function addDevice(program: Command): void {
     .description(
       'Shows every notification whose audience had this device, newest first, with what became of it there; and whether the device token is active.',
     )
-    .option('--since <duration>', 'how far back: 90m, 24h, 7d', givenDuration, DEFAULT_SINCE_MS)
+    .addOption(
+      new Option('--since <duration>', 'how far back: 90m, 24h, 7d')
+        .argParser(givenDuration)
+        .default(DEFAULT_SINCE_MS, '24h'),
+    )
     .option('--json', 'one JSON document')
     .addHelpText(
       'after',
-      '\nExamples:\n  pushfleet device 740f4707bebcf74f…\n  pushfleet device - --since 7d --json < device-token.txt',
+      '\nExamples:\n  pushfleet device 740f4707bebcf74f…\n  pushfleet device 40\n  pushfleet device - --since 7d --json < device-token.txt',
     )
     .action(async (given: string, flags: { since: number; json?: boolean }) => {
       const value = given === '-' ? await givenOne('-', 'device token') : given;

@@ -41,14 +41,17 @@ async function showOne(tool: Tool, id: string, flags: StatusFlags): Promise<void
       throw new CommandFailure(`there is no notification ${id}; pushfleet status shows the newest ones`);
     return status;
   };
+  // Whoever waits for it wants to know that its app is paused.
+  const view = async (status: NotificationStatus) =>
+    notificationView(status, isFinished(status) ? undefined : await readApp(tool, status.app));
   if (flags.watch !== true) {
     const status = await read();
-    return flags.json === true ? printJson(status) : print(notificationView(status));
+    return flags.json === true ? printJson(status) : print(await view(status));
   }
   let status = await read();
   const frame = async () => {
     status = await read();
-    return { screen: notificationView(status), line: statusLine(status), finished: isFinished(status) };
+    return { screen: await view(status), line: statusLine(status), finished: isFinished(status) };
   };
   if (flags.json !== true) return watch(frame);
   while (!(await frame()).finished) await new Promise((resolve) => setTimeout(resolve, 500));
@@ -59,7 +62,7 @@ async function showFleet(tool: Tool, flags: StatusFlags): Promise<void> {
   if (flags.watch === true && flags.json === true)
     throw new CommandFailure('--watch with --json needs a notification id', 2);
   const read = async () => {
-    const apps: AppStatus[] = await readAppStatus(tool.store, tool.config.PUSHFLEET_RATE_PER_SECOND);
+    const apps = await readApps(tool);
     return { apps, ...(await readRecentStatus(tool.store, flags.limit, statusRules(tool))) };
   };
   if (flags.watch === true)
@@ -75,6 +78,14 @@ async function showFleet(tool: Tool, flags: StatusFlags): Promise<void> {
   const fleet = await read();
   if (flags.json === true) printJson(fleet);
   else print(fleetView(fleet));
+}
+
+function readApps(tool: Tool): Promise<AppStatus[]> {
+  return readAppStatus(tool.store, tool.config.PUSHFLEET_RATE_PER_SECOND);
+}
+
+async function readApp(tool: Tool, name: string): Promise<AppStatus | undefined> {
+  return (await readApps(tool)).find(({ app }) => app === name);
 }
 
 /** Ended, also as far as the recipients are concerned: a cancelled one may still wait for answers. */

@@ -2,7 +2,7 @@ import { relative } from 'node:path';
 import { findExecutable } from '@pushfleet/local-servers/find-executable';
 import { wallTime } from '@pushfleet/shared/domain/wall-time';
 import { colors } from '../output.ts';
-import { SAMPLE_GROUPS } from './sample-devices.ts';
+import { SAMPLE_GROUPS, sampleRows } from './sample-devices.ts';
 
 export interface HintOptions {
   readonly boardUrl: string;
@@ -22,6 +22,9 @@ export interface HintOptions {
   readonly inCompose: boolean;
 }
 
+/** The row of one of the devices that the SQL below sends to. */
+const DEVICE = sampleRows().find(({ id, active }) => active && SAMPLE_GROUPS[3]!.has(id))!.id;
+
 /** What to do next, ready to be copied. */
 export function hints(options: HintOptions): string {
   const password = options.inCompose ? 'its password is demo' : 'with your password';
@@ -31,12 +34,13 @@ export function hints(options: HintOptions): string {
     '',
     `  ${colors.bold('Board')}      ${colors.cyan(options.boardUrl)}${login}`,
     `  ${colors.bold('Status')}     ${tools} status`,
+    ...(options.sample ? [`  ${colors.bold('Device')}     ${tools} device ${DEVICE}`] : []),
     ...(options.mysql === undefined ? [] : ['', ...sqlHint(options, options.mysql)]),
     '',
     // The last line that stands in the log of a container says where to look.
     ...(options.inCompose
       ? [`  Look at ${options.boardUrl}${login}, or ask: ${tools} explain 2`]
-      : ['  Ctrl-C stops everything.', '']),
+      : [`  ${options.sample ? 'docs/first-steps.md goes on from here. ' : ''}Ctrl-C stops everything.`, '']),
   ].join('\n');
 }
 
