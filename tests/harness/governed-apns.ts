@@ -8,6 +8,7 @@ import {
 import { createNodeApnConnector } from '../../apps/worker/src/apns/node-apn-connection.ts';
 import { createProviderTokenSource } from '../../apps/worker/src/apns/provider-token.ts';
 import { aSigningKey } from './apns-peers.ts';
+import type { CreateConnector } from './connectors.ts';
 
 const key = aSigningKey();
 const credential = { kind: 'token', keyPem: key.keyPem, keyId: 'ABC123DEFG', teamId: 'DEF123GHIJ' } as const;
@@ -20,8 +21,13 @@ export async function closeAll(): Promise<void> {
 }
 
 /** A governor on a real connection, with what it logged and the states it went through. */
-export function govern(port: number, ca: string, options: Partial<GovernorOptions> = {}) {
-  const open = createNodeApnConnector({
+export function govern(
+  port: number,
+  ca: string,
+  options: Partial<GovernorOptions> = {},
+  createConnector: CreateConnector = createNodeApnConnector,
+) {
+  const open = createConnector({
     host: 'localhost',
     port,
     ca,

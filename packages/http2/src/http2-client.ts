@@ -27,7 +27,7 @@ import { ResponseHead } from './response-head.ts';
 export interface Http2ClientListener {
   /** The server's settings are here, or others than before. */
   settings(): void;
-  /** No new streams; those above `lastStreamId` have ended as unprocessed. */
+  /** No new streams; those above `lastStreamId` end as unprocessed, just after this. */
   goaway(lastStreamId: number, code: number, debugData: string): void;
   /** The eight octets of an answered ping. */
   pong(payload: Buffer): void;
@@ -238,10 +238,10 @@ export class Http2Client implements FrameHandler {
       throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, 'GOAWAY with a higher last stream than before');
     this.#goawayLastId = lastStreamId;
     this.#closed.noteGoaway(lastStreamId);
+    this.listener.goaway(lastStreamId, code, debugData);
     for (const stream of this.#streams.values()) {
       if (stream.id > lastStreamId) this.#end(stream, { type: 'unprocessed' });
     }
-    this.listener.goaway(lastStreamId, code, debugData);
   }
 
   /** A stream of ours, open or closed; any other is a mistake of the server's (RFC 9113, 5.1). */

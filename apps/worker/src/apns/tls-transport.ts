@@ -19,7 +19,10 @@ export interface TransportOptions {
  */
 export type OpenTransport = (signal: AbortSignal) => Promise<tls.TLSSocket>;
 
-/** Throws if the certificates cannot be read. They are parsed once, not for each connection. */
+/**
+ * Throws if the certificates cannot be read. They are parsed once, not for each connection, and a later
+ * connection resumes the TLS session of an earlier one; where the server refuses, the handshake is a full one.
+ */
 export function createTransport(options: TransportOptions): OpenTransport {
   const { host, port, proxy } = options;
   const common: tls.ConnectionOptions = {
@@ -29,11 +32,19 @@ export function createTransport(options: TransportOptions): OpenTransport {
     ALPNProtocols: ['h2'],
     secureContext: createContext(options),
   };
+  // The server's last ticket. OpenSSL keeps with it what the check of the certificate said.
+  let session: Buffer | undefined;
   return async (signal) => {
     const tunnel = proxy && (await openProxyTunnel(proxy, `${bracketed(host)}:${port}`, signal));
-    const socket = tls.connect(tunnel ? { ...common, socket: tunnel } : common);
-    // Errors belong to whoever uses the socket; in between none may become an uncaught exception.
-    socket.on('error', () => {});
+    const socket = tls.connect({ ...common, session, ...(tunnel && { socket: tunnel }) });
+    socket.on('session', (ticket) => {
+      session = ticket;
+    });
+    // Errors belong to whoever uses the socket; in between none may become an uncaught exception. Should the
+    // ticket be what a broken server trips over, the next connection does without.
+    socket.on('error', () => {
+      session = undefined;
+    });
     tunnel?.on('error', (error) => socket.destroy(error));
     socket.once('secureConnect', () => {
       if (socket.alpnProtocol === 'h2') return;

@@ -155,9 +155,9 @@ class NativeConnection implements ApnsConnection {
       socket.setNoDelay(true);
       socket.once('error', (error) => this.#note(error.message));
       socket.once('close', () => this.destroy('the server closed the connection'));
-      socket.once('end', () => this.destroy('the server closed the connection'));
       // Whoever does not speak HTTP/2 gets no request: the transport ends such a connection.
       socket.once('secureConnect', () => {
+        socket.once('end', () => this.destroy('the server closed the connection'));
         if (socket.alpnProtocol === 'h2') this.#out.open(socket);
       });
       socket.on('data', (chunk) => this.#onData(chunk));
@@ -205,6 +205,8 @@ class NativeConnection implements ApnsConnection {
     this.#note(`APNs sent GOAWAY (code ${code}${reason && `, ${reason}`})`);
     this.#draining = true;
     this.#closeIfDone();
+    // After an error some answers may still come, but the end need not.
+    if (code !== 0) this.#destroySoon();
     this.#emit({ type: 'goaway', code, reason });
   }
 
@@ -227,7 +229,11 @@ class NativeConnection implements ApnsConnection {
     this.#note('drained');
     this.#client.close();
     this.#out.end();
-    setTimeout(() => this.destroy('drained'), LINGER_MS).unref();
+    this.#destroySoon();
+  }
+
+  #destroySoon(): void {
+    setTimeout(() => this.destroy(this.#cause), LINGER_MS).unref();
   }
 
   #emit(event: ConnectionEvent): void {
