@@ -10,6 +10,7 @@ import { createNativeConnector } from '../../apps/worker/src/apns/native/native-
 import { framesOf, type HeardFrame, octetsOf } from './byte-peer.ts';
 
 const credential = { kind: 'token', keyPem: '', keyId: 'ABC123DEFG', teamId: 'DEF123GHIJ' } as const;
+let certificate: ReturnType<typeof makeServerCertificate> | undefined;
 export const SETTINGS = octetsOf((out) => writeSettings(out, []));
 
 export interface RawPeer {
@@ -21,7 +22,8 @@ export interface RawPeer {
 }
 
 export async function startRawPeer(onSocket: (socket: TLSSocket) => void): Promise<RawPeer> {
-  const { certificatePem: cert, privateKeyPem: key } = await makeServerCertificate([]);
+  certificate ??= makeServerCertificate([]);
+  const { certificatePem: cert, privateKeyPem: key } = await certificate;
   const sockets = new Set<TLSSocket>();
   const heard: Buffer[] = [];
   const server = createServer({ cert, key, ALPNProtocols: ['h2'] }, (socket) => {
