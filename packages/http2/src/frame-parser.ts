@@ -57,6 +57,11 @@ export class FrameParser {
     this.#guard.count(this.#nowMs);
   }
 
+  /** A request begins, which makes some of those likely. */
+  noteRequest(): void {
+    this.#guard.noteRequest();
+  }
+
   #onFrame(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
     if (this.#stopped) return;
     const size = end - start;

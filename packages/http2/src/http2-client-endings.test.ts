@@ -113,7 +113,13 @@ test('a cancelled stream is reset; what the server still says about it is forgiv
   expect(failure(peer)).toBeUndefined();
 });
 
-test('thousands of late answers are no flood: each of our streams may bring some', () => {
+test('a stream that is cancelled while its payload waits was not sent as a whole', () => {
+  const peer = BytePeer.ready([[SettingId.INITIAL_WINDOW_SIZE, 1]]);
+  peer.client.cancel(peer.request('xx')!);
+  expect([...peer.ends]).toEqual([[1, { type: 'cancelled', isWhole: false }]]);
+});
+
+test('thousands of late, interim and early answers are no flood: each request may bring some', () => {
   const peer = BytePeer.ready();
   const streams = Array.from({ length: 6_000 }, () => peer.request()!);
   for (const stream of streams) peer.client.cancel(stream);
@@ -121,6 +127,7 @@ test('thousands of late answers are no flood: each of our streams may bring some
   expect(failure(peer)).toBeUndefined();
   const early = Array.from({ length: 6_000 }, () => peer.request()!);
   for (const { id } of early) {
+    peer.say((out) => frame(out, FrameType.HEADERS, headFlags(false), id, block([[':status', '103']])));
     peer.respond(id, OK);
     peer.say((out) => writeReset(out, id, NO_ERROR));
   }

@@ -57,7 +57,6 @@ export class Http2Client implements FrameHandler {
   readonly peer = new PeerSettings();
   readonly encoder = new HpackEncoder();
   #nextStreamId: number;
-  readonly #firstStreamId: number;
   #ended = false;
   #goawayLastId = Number.POSITIVE_INFINITY;
   readonly #streams = new Map<number, ClientStream>();
@@ -75,7 +74,6 @@ export class Http2Client implements FrameHandler {
     { wantedFields = new Set(), maxResponseBytes = 16_384, firstStreamId = 1 }: Http2ClientOptions = {},
   ) {
     this.#nextStreamId = firstStreamId;
-    this.#firstStreamId = firstStreamId;
     this.#head = new ResponseHead(wantedFields);
     this.#maxResponseBytes = maxResponseBytes;
     writePreface(this.output, OUR_SETTINGS, CONNECTION_WINDOW - DEFAULT_WINDOW);
@@ -102,6 +100,7 @@ export class Http2Client implements FrameHandler {
   ): ClientStream | undefined {
     if (this.#ended || this.#goawayLastId !== Number.POSITIVE_INFINITY) return undefined;
     if (this.#nextStreamId > LARGEST_STREAM_ID) return undefined;
+    this.#parser.noteRequest();
     const id = this.#nextStreamId;
     this.#nextStreamId += 2;
     const stream = new ClientStream(id, settle, this.peer.initialWindowSize, DEFAULT_WINDOW);
@@ -194,7 +193,7 @@ export class Http2Client implements FrameHandler {
   reset(streamId: number, code: number): void {
     this.#demandOpened(streamId, 'RST_STREAM');
     const stream = this.#streams.get(streamId);
-    if (stream === undefined) return void this.#countLate();
+    if (stream === undefined) return void this.#parser.countIdle();
     this.#end(stream, { type: 'reset', code });
   }
 
@@ -206,7 +205,7 @@ export class Http2Client implements FrameHandler {
     }
     this.#demandOpened(streamId, 'WINDOW_UPDATE');
     const stream = this.#streams.get(streamId);
-    if (stream === undefined) return void this.#countLate();
+    if (stream === undefined) return void this.#parser.countIdle();
     if (increment === 0) return void this.#breakOff(stream, 'WINDOW_UPDATE by 0');
     if (!this.#bodies.enlargeStreamWindow(stream, increment, maxFrameSize))
       this.#reset(stream, ErrorCode.FLOW_CONTROL_ERROR, 'the window of the stream is too large');
@@ -253,11 +252,7 @@ export class Http2Client implements FrameHandler {
   #demandForgiven(streamId: number, frame: string): void {
     if (!this.#closed.mayBring(streamId))
       throw new ConnectionError(ErrorCode.STREAM_CLOSED, `${frame} on stream ${streamId}, which has ended`);
-    this.#countLate();
-  }
-
-  #countLate(): void {
-    if (this.#closed.noteLate((this.#nextStreamId - this.#firstStreamId) / 2)) this.#parser.countIdle();
+    this.#parser.countIdle();
   }
 
   #breakOff(stream: ClientStream, fault: string): void {
