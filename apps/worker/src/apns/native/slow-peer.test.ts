@@ -112,15 +112,37 @@ test.each([
   expect(await dead).toMatch(sentence);
 });
 
-test('a peer that reads nothing: memory stays bounded, and every push is settled', async () => {
+/** A peer that opens its windows wide and then reads nothing any more. */
+async function startDeaf() {
+  const sockets: TLSSocket[] = [];
+  const wide = frames((out) => {
+    writeSettings(out, [[SettingId.INITIAL_WINDOW_SIZE, 2 ** 31 - 1]]);
+    writeWindowUpdate(out, 0, 2 ** 31 - 1 - 65_535);
+  });
   const peer = await start((socket) => {
-    const wide = frames((out) => {
-      writeSettings(out, [[SettingId.INITIAL_WINDOW_SIZE, 2 ** 31 - 1]]);
-      writeWindowUpdate(out, 0, 2 ** 31 - 1 - 65_535);
-    });
+    sockets.push(socket);
     socket.write(wide);
     setImmediate(() => socket.pause());
   });
+  return { peer, sockets };
+}
+
+test('a peer that says goodbye and takes nothing of what is on its way: nobody waits for it', async () => {
+  const { peer, sockets } = await startDeaf();
+  const { connection, dead } = peer.connect();
+  await connection.ready;
+  const payload = JSON.stringify({ aps: { alert: 'x'.repeat(4_000) } });
+  const answers = Promise.all(
+    Array.from({ length: 3_000 }, (_, number) => connection.send({ ...aPush(number), payload }, 60_000)),
+  );
+  await new Promise(setImmediate);
+  sockets[0]!.end();
+  expect(await dead).toBe('the server closed the connection');
+  expect(await answers).toHaveLength(3_000);
+});
+
+test('a peer that reads nothing: memory stays bounded, and every push is settled', async () => {
+  const { peer } = await startDeaf();
   const { connection, dead } = peer.connect();
   await connection.ready;
   await eventually(() => connection.streamLimit > 0);
