@@ -78,7 +78,7 @@ test('an answer without an end: memory stays bounded, the deadline ends it, then
   const { connection, dead } = peer.connect();
   await connection.ready;
   const memory = watchMemory();
-  const answer = connection.send(aPush(1), 250);
+  const answer = connection.send(aPush(1), 120);
   await eventually(() => peer.heardFrames().some(({ type }) => type === 'DATA'));
   asked!.write(head);
   floodWith(asked!, body);
