@@ -74,6 +74,9 @@ export const EVENT_MEANINGS = {
   ],
   'dispatch.done': ['Every recipient has its outcome, and `sent` is set.'],
   'dispatch.planned': ['A large audience is planned: recipients, batches, how long it took.'],
+  'heartbeat.failed': [
+    'Redis did not take what this worker says of itself for the board; said anew after two seconds.',
+  ],
   'job.crashed': [
     'A run of a batch ended by an error that nobody expected; it is tried again.',
     'Report the error.',

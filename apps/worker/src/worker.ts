@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import type { BatchResult } from '@pushfleet/shared/domain/batch-job';
 import type { RetryPolicy } from '@pushfleet/shared/domain/retry-schedule';
 import type { Log } from '@pushfleet/shared/platform/log';
+import { packageVersion } from '@pushfleet/shared/platform/package-version';
 import type { Stoppable } from '@pushfleet/shared/platform/stop';
 import { NO_TRACING, type Tracing } from '@pushfleet/shared/platform/tracing';
 import { endProbe, openBreaker, readBreakers, takeProbe } from '@pushfleet/shared/queue/breaker';
@@ -12,6 +13,7 @@ import { addResults, openQueue } from '@pushfleet/shared/queue/lane-queue';
 import { takeFromBucket } from '@pushfleet/shared/queue/rate-bucket';
 import type { RedisClient } from '@pushfleet/shared/queue/redis-connection';
 import { ServerRun } from '@pushfleet/shared/queue/server-run';
+import { removeBeat, writeBeat } from '@pushfleet/shared/queue/worker-beats';
 import type { ConnectionGovernor } from './apns/connection-governor.ts';
 import type { SendingObserver } from './batch/sending-parts.ts';
 import { BreakerWatch } from './breaker-watch.ts';
@@ -19,6 +21,7 @@ import { CheckpointWriter } from './checkpoint-writer.ts';
 import { closeWhileUnreachable } from './connection-gate.ts';
 import { type AppIdentity, CONTROL_CAUSES, causesOf } from './control-verdict.ts';
 import { ControlWatch } from './control-watch.ts';
+import { Heartbeat } from './heartbeat.ts';
 import { LOCK_DURATION_MS } from './lanes/bull-worker.ts';
 import { JobProcessor } from './lanes/job-processor.ts';
 import { LaneGate } from './lanes/lane-gate.ts';
@@ -76,6 +79,14 @@ export function startWorker(options: WorkerOptions): RunningWorker {
   });
   redis.adding.on('close', () => control.forgetServer());
   const worker = `${hostname().slice(0, 24)}-${process.pid}-${randomBytes(4).toString('hex')}`;
+  const heartbeat = new Heartbeat({
+    version: packageVersion(import.meta.url),
+    governor,
+    gate,
+    write: (beat) => writeBeat(redis.adding, prefix, app, worker, beat),
+    remove: () => removeBeat(redis.adding, prefix, app, worker),
+    log,
+  });
   const onNews = () => breakerWatch.wake();
   const breaker = new SendBreaker({
     app,
@@ -126,7 +137,12 @@ export function startWorker(options: WorkerOptions): RunningWorker {
       ...options.observer,
       answered(...facts) {
         lanes.moved();
+        heartbeat.answered();
         options.observer.answered(...facts);
+      },
+      settled(outcome, reason, recipients, dueAt) {
+        if (outcome === 'accepted') heartbeat.accepted(recipients, dueAt);
+        options.observer.settled(outcome, reason, recipients, dueAt);
       },
     },
     tracing: options.tracing ?? NO_TRACING,
@@ -177,6 +193,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
   const stopWatching = closeWhileUnreachable(governor, gate);
   breakerWatch.start(); // before the first copy opens the lanes
   control.start();
+  heartbeat.start();
 
   return {
     name: 'worker',
@@ -190,6 +207,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
       stopWatching();
       breakerWatch.stop();
       control.stop();
+      await heartbeat.stop();
       await governor.close(Math.min(1_000, Math.max(0, remainingMs)));
     },
   };

@@ -36,6 +36,7 @@ export const LOG_EVENTS = {
   'dispatch.cancelledByBackend': ['info'],
   'dispatch.done': ['info'],
   'dispatch.planned': ['info'],
+  'heartbeat.failed': ['debug'],
   'job.crashed': ['error'],
   'job.malformed': ['error'],
   'job.notReturned': ['warn'],
