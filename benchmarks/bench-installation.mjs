@@ -14,8 +14,9 @@ const ROWS_PER_INSERT = 20_000;
  * Private servers, a simulator that counts, and the tables.
  *
  * @param {(() => Promise<void>)[]} stops gets what ends them, to be called in reverse
+ * @param {string[]} simulatorFlags such as `--fast`
  */
-export async function startServers(directory, stops) {
+export async function startServers(directory, stops, simulatorFlags = []) {
   const { ensureServers } = await import('../packages/local-servers/dist/install-servers.js');
   const { startRedis } = await import('../packages/local-servers/dist/start-redis.js');
   const { startMysql } = await import('../packages/local-servers/dist/start-mysql.js');
@@ -42,7 +43,7 @@ export async function startServers(directory, stops) {
   writeFileSync(join(directory, 'key.p8'), makeSigningKey().privateKeyPem, { mode: 0o600 });
   const caFile = join(directory, 'ca.pem');
   const simulator = await start(
-    ['simulator', '--port', '0', '--record', 'counts', '--ca-file', caFile],
+    ['simulator', '--port', '0', '--record', 'counts', '--ca-file', caFile, ...simulatorFlags],
     {},
     /https:\/\/localhost:\d+/,
     stops,
@@ -66,7 +67,7 @@ export async function startServers(directory, stops) {
     mysql,
     redisUrl: redis.url,
     adminUrl: /"adminUrl":"([^"]+)"/.exec(simulator.output())[1],
-    pids: { mysql: server.pid, redis: redis.pid },
+    pids: { mysql: server.pid, redis: redis.pid, simulator: simulator.pid },
   };
 }
 
@@ -92,16 +93,16 @@ function deviceToken(id) {
   return spread.repeat(6) + id.toString(16).padStart(16, '0');
 }
 
-/** Starts a `pushfleet` process and waits until it has printed `ready`. */
-export async function start(args, environment, ready, stops) {
-  const child = spawn(process.execPath, [BINARY, ...args], {
+/** Starts a `pushfleet` process (or another program) and waits until it has printed `ready`. */
+export async function start(args, environment, ready, stops, program = BINARY) {
+  const child = spawn(process.execPath, [program, ...args], {
     env: {
       PATH: process.env.PATH,
       HOME: process.env.HOME,
       NODE_OPTIONS: process.env.NODE_OPTIONS ?? '',
       ...environment,
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
   // Only the end of a long log is kept.
   let output = '';
@@ -119,8 +120,9 @@ export async function start(args, environment, ready, stops) {
     ready !== null && !(ready instanceof RegExp ? ready.test(output) : output.includes(ready));
     tries++
   ) {
-    if (tries > 300 || child.exitCode !== null) throw new Error(`${args[0]} did not start:\n${output}`);
+    if (tries > 300 || child.exitCode !== null)
+      throw new Error(`${args[0] ?? program} did not start:\n${output}`);
     await sleep(100);
   }
-  return { pid: child.pid, output: () => output, exited };
+  return { pid: child.pid, output: () => output, exited, write: (text) => child.stdin.write(text) };
 }

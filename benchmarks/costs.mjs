@@ -2,18 +2,17 @@
  * What a recipient costs: processor time of each process and bytes in MySQL, for docs/scaling.md. Two broadcasts
  * to the same device tokens: all of the first are accepted, a sixteenth of the second is answered 410. Linux only.
  */
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seed, start, startServers } from './bench-installation.mjs';
+import { usage } from './processes.mjs';
 
 const SIZE = 300_000;
 const SINGLE = 20_000;
 const OWN_ROWS = ['pushfleet_dispatch', 'pushfleet_batch'];
 const LONGEST_MS = 15 * 60_000;
-const TICKS_PER_SECOND = Number(execFileSync('getconf', ['CLK_TCK']));
 /** Refused: every device token of the benchmarks begins with a digit that is as likely as any other. */
 const GONE = 'device 0* answer 410 Unregistered timestamp -60s';
 
@@ -148,16 +147,6 @@ async function secondsOver(processes, ms) {
   const rates = {};
   for (const name of Object.keys(processes)) rates[name] = ((after[name] - before[name]) * 1_000) / ms;
   return rates;
-}
-
-/** Seconds of processor that each process has used, by itself and in the kernel. */
-function usage(processes) {
-  const seconds = {};
-  for (const [name, pid] of Object.entries(processes)) {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
-    seconds[name] = (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
-  }
-  return seconds;
 }
 
 /** Data and keys of tables on the disk. */

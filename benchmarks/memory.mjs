@@ -2,12 +2,13 @@
  * Peak memory of producer and worker, and what Redis held, for audiences of very different size: all of
  * it must be flat. The simulator accepts everything and keeps no records.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seed, start, startServers } from './bench-installation.mjs';
+import { peakMemoryMb } from './processes.mjs';
 
 const SIZES = [10_000, 1_000_000, 10_000_000];
 const LONGEST_MS = 90 * 60_000;
@@ -79,11 +80,6 @@ async function measure(size, say) {
     for (const stop of stops.reverse()) await stop();
     rmSync(directory, { recursive: true, force: true });
   }
-}
-
-/** Linux only: the most resident memory that the process ever had. */
-function peakMemoryMb(pid) {
-  return Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024;
 }
 
 async function redisPeakMb(url) {

@@ -1,11 +1,11 @@
 /**
- * `npm run bench -- [memory [SIZE …] | costs [SIZE]]`: measurements that take minutes. They print the machine, what they did
- * and a table; they assert nothing.
+ * `npm run bench -- [memory [SIZE …] | costs [SIZE] | wire | end-to-end [SIZE …]]`: measurements that take minutes.
+ * They print the machine, what they did and a table; they assert nothing.
  */
 import { cpus, totalmem } from 'node:os';
 import { ensureInstalledAndBuilt } from './setup.mjs';
 
-const BENCHMARKS = ['memory', 'costs'];
+const BENCHMARKS = ['memory', 'costs', 'wire', 'end-to-end'];
 const [name = 'memory', ...args] = process.argv.slice(2);
 const say = (line) => process.stdout.write(`${line}\n`);
 

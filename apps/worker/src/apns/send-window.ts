@@ -1,8 +1,10 @@
 /** How many requests one connection may have open, and which lane gets the next slot. Pure. */
 import type { Lane } from '@pushfleet/shared/domain/lanes';
 
-/** Kept free of bulk, so that an alert starts at once while a campaign fills the connection. */
+/** Kept free of bulk, so that an alert starts at once while a campaign fills the connection … */
 const URGENT_SHARE = 0.1;
+/** … and at most so many: what answers free goes to alerts first anyway, and a slot that stays free costs throughput. */
+const MOST_RESERVED = 32;
 
 export interface WindowFacts {
   /** APNs has accepted a request here, or raised its limit after our first one. */
@@ -23,7 +25,7 @@ export function windowSize({ warm, streamLimit, maxInFlight, learnedLimit }: Win
 
 /** Slots of a window that only urgent requests may take; none of a window of one. */
 export function urgentReserve(window: number): number {
-  return window < 2 ? 0 : Math.max(1, Math.floor(window * URGENT_SHARE));
+  return window < 2 ? 0 : Math.min(MOST_RESERVED, Math.max(1, Math.floor(window * URGENT_SHARE)));
 }
 
 /** Whether a request of this lane may start while `taken` slots of the window are in use. */

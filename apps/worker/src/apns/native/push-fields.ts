@@ -2,7 +2,7 @@
  * The header block of a push. What is the same for a whole batch is encoded once and copied from then
  * on; only the path and apns-id are written for each recipient.
  *
- * What goes into the table: Apple's two pages differ, see docs/decisions/0014. Values that stay are
+ * What goes into the table: Apple's two pages differ, see docs/decisions/0015. Values that stay are
  * indexed, the provider token too ("Establishing a connection to APNs"); :path and apns-id are literal;
  * apns-expiration and apns-collapse-id are literal the first time, since a single push has its own.
  */

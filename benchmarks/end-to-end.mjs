@@ -1,0 +1,174 @@
+/**
+ * From the row's insert to `sent`: both sessions, and a baseline as most teams would write it, at
+ * audiences of three sizes, on the same servers in the same run.
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { start } from './bench-installation.mjs';
+import { insertBroadcast, measured, startFleet, untilSent, withInstallation } from './installation-run.mjs';
+import { table } from './report.mjs';
+
+const SIZES = [10_000, 100_000, 1_000_000];
+/** Small audiences are sent to more than once, so that their processor time can be told. */
+const REPEATS = { 10000: 5, 100000: 2 };
+const SWEEP = [50, 100, 200, 500, 1_000];
+const SWEEP_SIZE = 10_000;
+const BASELINE = fileURLToPath(new URL('./baseline/', import.meta.url));
+
+/** @returns {Promise<number>} exit code */
+export async function run(args, say) {
+  const sizes = args.length > 0 ? args.map((arg) => Number(arg.replaceAll('_', ''))) : SIZES;
+  const { text } = await measureEndToEnd(say, sizes);
+  say(`\n${text.join('\n')}`);
+  return 0;
+}
+
+async function measureEndToEnd(say, sizes) {
+  return withInstallation(
+    {
+      size: Math.max(...sizes),
+      smaller: [...new Set([...sizes, SWEEP_SIZE])].filter((s) => s !== Math.max(...sizes)),
+    },
+    say,
+    async (installation) => {
+      const rows = [];
+      for (const session of ['native', 'node-apn'])
+        rows.push(...(await pushfleet(installation, session, sizes, say)));
+      const { concurrency, sweep } = await findConcurrency(installation, say);
+      rows.push(...(await baseline(installation, concurrency, sizes, say)));
+      return section(rows, sweep, concurrency);
+    },
+  );
+}
+
+async function pushfleet(installation, session, sizes, say) {
+  const fleet = await startFleet(installation, { session });
+  const rows = [];
+  try {
+    await untilSent(installation.mysql, [
+      await insertBroadcast(installation.mysql, installation.groups.get(SWEEP_SIZE)),
+    ]);
+    for (const size of sizes)
+      rows.push(await broadcasts(installation, fleet.processes, `Pushfleet, ${session}`, size, say));
+  } finally {
+    await fleet.stop();
+  }
+  return rows;
+}
+
+async function broadcasts({ mysql, groups }, processes, system, size, say, tell = async () => {}) {
+  const repeats = REPEATS[size] ?? 1;
+  const run = await measured(processes, async () => {
+    let seconds = 0;
+    for (let i = 0; i < repeats; i++) {
+      const id = await insertBroadcast(mysql, groups.get(size));
+      await tell(id);
+      seconds += await untilSent(mysql, [id]);
+    }
+    return seconds;
+  });
+  const pushes = size * repeats;
+  const total = Object.values(run.cpu).reduce((sum, seconds) => sum + seconds, 0);
+  const row = {
+    system,
+    size,
+    perSecond: pushes / run.seconds,
+    microseconds: (total / pushes) * 1e6,
+    ...run,
+    pushes,
+  };
+  say(
+    `  ${system}, ${size.toLocaleString('en')}: ${Math.round(row.perSecond)} a second, ${row.microseconds.toFixed(1)} µs`,
+  );
+  return row;
+}
+
+/** Per push and size of the queue; the one with most pushes a second is taken. */
+async function findConcurrency(installation, say) {
+  const sweep = [];
+  for (const concurrency of SWEEP) {
+    const [row] = await baseline(installation, concurrency, [SWEEP_SIZE], say);
+    sweep.push({ concurrency, perSecond: row.perSecond, microseconds: row.microseconds });
+  }
+  return { sweep, concurrency: sweep.toSorted((a, b) => b.perSecond - a.perSecond)[0].concurrency };
+}
+
+async function baseline(installation, concurrency, sizes, say) {
+  const { mysql, environment, pids } = installation;
+  await mysql.query(
+    `CREATE TABLE IF NOT EXISTS push_log (notification_id INT NOT NULL, token_id INT NOT NULL, status SMALLINT NOT NULL,
+       reason VARCHAR(64) NOT NULL, at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (notification_id, token_id))`,
+  );
+  const settings = {
+    BASELINE_MYSQL_URL: environment.PUSHFLEET_MYSQL_URL,
+    BASELINE_REDIS_URL: environment.PUSHFLEET_REDIS_URL,
+    BASELINE_APNS_PORT: new URL(environment.PUSHFLEET_APNS_URL).port,
+    BASELINE_CA_FILE: environment.PUSHFLEET_APNS_CA_FILE,
+    BASELINE_KEY_FILE: environment.PUSHFLEET_APNS_KEY_FILE,
+  };
+  const stops = [];
+  const rows = [];
+  try {
+    const producer = await start([], settings, '"baseline.ready"', stops, `${BASELINE}producer.mjs`);
+    const worker = await start(
+      [String(concurrency)],
+      settings,
+      '"baseline.ready"',
+      stops,
+      `${BASELINE}worker.mjs`,
+    );
+    const processes = { producer: producer.pid, worker: worker.pid, mysql: pids.mysql, redis: pids.redis };
+    const tell = async (id) => producer.write(`${id}\n`);
+    const name = sizes.length === 1 ? `baseline, ${concurrency} at a time` : 'baseline';
+    for (const size of sizes) rows.push(await broadcasts(installation, processes, name, size, say, tell));
+    await sleep(200);
+  } finally {
+    for (const stop of stops.reverse()) await stop();
+  }
+  return rows;
+}
+
+function section(rows, sweep, concurrency) {
+  const of = (system, size) => rows.find((row) => row.system === system && row.size === size);
+  const largest = Math.max(...rows.map(({ size }) => size));
+  const smallest = Math.min(...rows.map(({ size }) => size));
+  const native = of('Pushfleet, native', largest);
+  const factor = of('baseline', largest).microseconds / native.microseconds;
+  const flatness = native.microseconds / of('Pushfleet, native', smallest).microseconds;
+  return {
+    text: [
+      'One producer, one worker, MariaDB, Redis and the simulator (fast mode) on the same machine. The time is from the COMMIT of the row until its `sent` is 1. Processor time is that of producer, worker, MariaDB and Redis together, less what they use when idle; the simulator stands for Apple and is not counted. The baseline is what most teams would write: one BullMQ job for each device, added a thousand at a time; one worker, node-apn over one warm connection; outcomes inserted in bulk.',
+      '',
+      ...table(
+        [
+          'system',
+          'recipients',
+          'pushes a second',
+          'CPU per push',
+          'producer',
+          'worker',
+          'MariaDB',
+          'Redis',
+          'peak memory',
+        ],
+        rows.map((row) => [
+          row.system,
+          row.size.toLocaleString('en'),
+          Math.round(row.perSecond).toLocaleString('en'),
+          `${row.microseconds.toFixed(1)} µs`,
+          ...['producer', 'worker', 'mysql', 'redis'].map(
+            (name) => `${((row.cpu[name] / row.pushes) * 1e6).toFixed(1)} µs`,
+          ),
+          `${Math.round(row.peakMb.producer)} + ${Math.round(row.peakMb.worker)} + ${Math.round(row.peakMb.redis)} MB`,
+        ]),
+      ),
+      '',
+      'Peak memory: producer, worker, Redis, since their start.',
+      '',
+      `Jobs at a time of the baseline, found with ${SWEEP_SIZE.toLocaleString('en')} devices: ${sweep.map((s) => `${s.concurrency}: ${Math.round(s.perSecond).toLocaleString('en')} a second`).join(', ')}; ${concurrency} was taken.`,
+      '',
+      `Native sends ${factor.toFixed(1)} times the pushes per CPU second of the baseline (wanted: 10 or more); its push at ${largest.toLocaleString('en')} costs ${flatness.toFixed(2)} times that at ${smallest.toLocaleString('en')} (wanted: 1.2 or less).`,
+    ],
+  };
+}
