@@ -42,6 +42,10 @@ export async function settingsTable() {
   ];
   if (wrong.length > 0) throw new Error(`scripts/setting-meanings.mjs: ${wrong.join(', ')}`);
   const readers = ['producer', 'worker', 'board', 'tool'];
+  const readBy = (reader) => [
+    ...processes[`${reader}Settings`],
+    ...(reader === 'board' ? processes.overviewSettings : []),
+  ];
   return table(
     ['setting', 'meaning', 'default', 'read by'],
     names.map((name) => [
@@ -49,7 +53,7 @@ export async function settingsTable() {
       MEANINGS[name],
       defaultOf(name, settings[name]),
       readers
-        .filter((reader) => processes[`${reader}Settings`].includes(name))
+        .filter((reader) => readBy(reader).includes(name))
         .map((reader) => (reader === 'tool' ? 'tools' : reader))
         .join(', '),
     ]),

@@ -66,7 +66,8 @@ export const MEANINGS = {
     'What stands before `/queues` in the address, where a proxy puts the board under a path.',
   PUSHFLEET_BOARD_USER: 'Login.',
   PUSHFLEET_BOARD_PASSWORD: 'Its password.',
-  PUSHFLEET_BOARD_WRITABLE: '`true` lets people change jobs, such as retry them.',
+  PUSHFLEET_BOARD_WRITABLE:
+    '`true` lets people retry failed jobs, and pause, resume, cancel and restore on the overview.',
   PUSHFLEET_BOARD_SHOW_PAYLOAD: '`true` shows the payloads of jobs.',
   PUSHFLEET_LOG_LEVEL: '`trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`.',
   PUSHFLEET_LOG_FORMAT: '`json` or `pretty`. Without it pretty on a terminal, JSON elsewhere.',

@@ -1,9 +1,14 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { Browser } from 'playwright-core';
+import axe from 'axe-core';
+import type { Browser, Page } from 'playwright-core';
 import { insertNotifications, insertTokens, range } from '../harness/backend-rows.ts';
 import { openChromium } from '../harness/chromium.ts';
 import { deviceToken, type Fleet, startFleet } from '../harness/fleet.ts';
 import { type FleetProcess, startProcess } from '../harness/fleet-process.ts';
+
+const ACCOUNT = `'b${randomBytes(3).toString('hex')}'@'%'`;
 
 let fleet: Fleet;
 let board: FleetProcess;
@@ -14,6 +19,7 @@ beforeAll(async () => {
   fleet = await startFleet({ environment: { PUSHFLEET_MAX_ATTEMPTS: '1' } });
   board = startProcess(['board'], {
     ...fleet.environment,
+    PUSHFLEET_MYSQL_URL: await restrictedAccount(fleet),
     PUSHFLEET_BOARD_PORT: '0',
     PUSHFLEET_BOARD_USER: 'ops',
     PUSHFLEET_BOARD_PASSWORD: 'a long password',
@@ -26,6 +32,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser?.close();
   await board?.stop();
+  await fleet?.database.query(`DROP USER IF EXISTS ${ACCOUNT}`).catch(() => {});
   await fleet?.stop();
 }, 60_000);
 
@@ -45,10 +52,29 @@ test('a batch that failed is seen in Bull Board and retried there: only its fail
   const before = simulator.requestCount();
   simulator.script('');
 
-  const context = await browser.newContext({
-    httpCredentials: { username: 'ops', password: 'a long password' },
-  });
+  const context = await browser.newContext({ colorScheme: 'dark' });
   const page = await context.newPage();
+  const foreign: string[] = [];
+  page.on('request', (request) => {
+    if (!request.url().startsWith(url) && !request.url().startsWith('data:')) foreign.push(request.url());
+  });
+  await page.goto(url);
+  await page.getByLabel('User').fill('ops');
+  await page.getByLabel('Password').fill('a long password');
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Overview' }).waitFor();
+  await page.locator('#chart canvas').waitFor();
+  await page.getByRole('cell', { name: 'ServiceUnavailable 2' }).waitFor();
+  await page.getByRole('cell', { name: 'ready' }).waitFor();
+  expect(await seriousFaults(page)).toEqual([]);
+  await page.getByRole('button', { name: 'Pause default' }).click();
+  await page.getByRole('status').waitFor();
+  await page.getByRole('button', { name: 'Resume default' }).click();
+  await page.getByRole('cell', { name: 'board: ops' }).nth(1).waitFor();
+  await page.getByRole('button', { name: 'Pause default' }).waitFor();
+  expect(await page.content()).not.toMatch(/[0-9a-f]{64}/i);
+  if (process.env.PUSHFLEET_TEST_SCREENSHOT)
+    await page.screenshot({ path: process.env.PUSHFLEET_TEST_SCREENSHOT, fullPage: true });
   await page.goto(`${url.replace(/\/$/, '')}/queues/queue/urgent?status=failed`);
   await page.getByText('notification 1').first().waitFor();
   const shown = (await page.textContent('body')) ?? '';
@@ -66,6 +92,7 @@ test('a batch that failed is seen in Bull Board and retried there: only its fail
     .slice(before)
     .map((request) => request.deviceToken);
   expect(again.sort()).toEqual(failing.map(deviceToken).sort());
+  expect(foreign).toEqual([]);
   await context.close();
 }, 120_000);
 
@@ -73,6 +100,31 @@ test('without the login there is nothing to see', async () => {
   const answer = await fetch(`${url.replace(/\/$/, '')}/queues/`);
   expect(answer.status).toBe(401);
 });
+
+/** An account with exactly the rights of deploy/grants/board.sql: everything that the pages do, it does. */
+async function restrictedAccount({ database }: Fleet): Promise<string> {
+  const grants = readFileSync(new URL('../../deploy/grants/board.sql', import.meta.url), 'utf8')
+    .replace(/^--.*$/gm, '')
+    .replace(/\$\{(BACKEND|STATE)\}/g, database.name)
+    .replaceAll(/'pushfleet_board'@'[^']+'/g, ACCOUNT)
+    .replace(/(?<=IDENTIFIED BY ')[^']+/, 'only-for-tests');
+  for (const statement of grants.split(';')) if (statement.trim() !== '') await database.query(statement);
+  const url = new URL(database.url);
+  url.username = ACCOUNT.split("'")[1]!;
+  url.password = 'only-for-tests';
+  return url.href;
+}
+
+/** What axe-core calls serious or critical on the page, with the elements. */
+async function seriousFaults(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate(() =>
+    (globalThis as unknown as { axe: { run(): Promise<axe.AxeResults> } }).axe.run(),
+  );
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+}
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
   for (let tries = 0; !(await condition()); tries++) {

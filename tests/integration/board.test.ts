@@ -140,7 +140,12 @@ test('without the login nothing is answered: no page, no file, no data; only the
   const files = filesOf(page.body);
   expect(files.length).toBeGreaterThan(3);
   for (const path of [...files, ...readRoutes(), '/', '/queues', '/nothing/here']) {
-    for (const headers of [{ authorization: '' }, { authorization: `Basic ${btoa('ops:wrong')}` }]) {
+    // Ten wrong passwords are all that an address has in a minute.
+    const wrong = ['/', files[0], '/queues/', '/nothing/here'].includes(path);
+    for (const headers of [
+      { authorization: '' },
+      ...(wrong ? [{ authorization: `Basic ${btoa('ops:wrong')}` }] : []),
+    ]) {
       const answer = await ask(board, path, { headers });
       expect([path, answer.status]).toEqual([path, 401]);
       expect(answer.headers['www-authenticate']).toMatch(/^Basic realm="Pushfleet"/);
@@ -303,7 +308,8 @@ test.each(['/ops', '/ops/'])(
   async (base) => {
     const board = await open({ PUSHFLEET_BOARD_BASE_PATH: base });
     for (const home of ['/', '/ops', '/ops/']) {
-      expect(await ask(board, home)).toMatchObject({ status: 302, headers: { location: '/ops/queues/' } });
+      const page = await ask(board, home);
+      expect([page.status, page.body]).toEqual([200, expect.stringContaining('href="/ops/queues/"')]);
     }
     for (const path of ['/ops/queues/', '/queues/']) {
       const page = await ask(board, path);
@@ -367,4 +373,57 @@ test('while Redis is away it says so without saying where', async () => {
   expect(answer.body).toContain('is Redis reachable?');
   expect(answer.body).not.toContain('127.0.0.1');
   expect((await ask(board, '/health/live')).status).toBe(200);
+});
+
+test('people log in by a page: a wrong password, a forged form and too many attempts are told, a session ends', async () => {
+  const board = await open();
+  const people = {
+    accept: 'text/html',
+    'content-type': 'application/x-www-form-urlencoded',
+  };
+  const visit = (path: string, cookie = '', form?: Record<string, string>) =>
+    new Promise<Answer & { cookie: string }>((resolve, reject) => {
+      const headers = { ...people, cookie };
+      const sent = request(
+        new URL(path, board.url),
+        { method: form ? 'POST' : 'GET', headers },
+        (response) => {
+          let body = '';
+          response.on('data', (chunk) => {
+            body += chunk;
+          });
+          response.on('end', () => {
+            const set = response.headers['set-cookie']?.[0]?.split(';')[0] ?? cookie;
+            resolve({ status: response.statusCode!, headers: response.headers, body, cookie: set });
+          });
+        },
+      );
+      sent.on('error', reject);
+      sent.end(form && new URLSearchParams(form).toString());
+    });
+  const csrfOf = (body: string) => /name="_csrf" value="([^"]+)"/.exec(body)![1]!;
+
+  expect(await visit('/')).toMatchObject({ status: 303, headers: { location: '/login' } });
+  const page = await visit('/login');
+  expect(page.headers['content-security-policy']).toContain("style-src 'self';");
+  expect(page.headers['set-cookie']![0]).toMatch(/HttpOnly.*SameSite=Lax/);
+  const right = { user: 'ops', password: LOGIN.PUSHFLEET_BOARD_PASSWORD, _csrf: csrfOf(page.body) };
+  expect((await visit('/login', page.cookie, { ...right, _csrf: 'forged' })).status).toBe(403);
+  expect((await visit('/login', page.cookie, { ...right, password: 'wrong' })).status).toBe(401);
+
+  const entered = await visit('/login', page.cookie, right);
+  expect(entered).toMatchObject({ status: 303, headers: { location: '/' } });
+  const overview = await visit('/', entered.cookie);
+  expect(overview.status).toBe(200);
+  expect(overview.body).toContain('PUSHFLEET_MYSQL_URL');
+  expect((await visit('/queues/', entered.cookie)).status).toBe(200);
+  expect((await visit('/logout', overview.cookie, { _csrf: 'forged' })).status).toBe(403);
+  const left = await visit('/logout', overview.cookie, { _csrf: csrfOf(overview.body) });
+  expect((await visit('/', left.cookie)).status).toBe(303);
+  expect((await visit('/', `${entered.cookie.slice(0, -6)}AAAA==`)).status).toBe(303);
+
+  for (let i = 0; i < 10; i++) await visit('/login', page.cookie, { ...right, password: `guess ${i}` });
+  expect((await visit('/login', page.cookie, right)).status).toBe(429);
+  expect((await ask(board, '/queues/')).status).toBe(429);
+  expect((await visit('/', entered.cookie)).status).toBe(200);
 });

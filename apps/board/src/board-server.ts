@@ -1,15 +1,16 @@
 import { createBullBoard } from '@bull-board/api';
 import type { IServerAdapter } from '@bull-board/api/typings/app';
 import { FastifyAdapter } from '@bull-board/fastify';
-import basicAuth from '@fastify/basic-auth';
+import helmet from '@fastify/helmet';
 import type { Log } from '@pushfleet/shared/platform/log';
 import { type FastifyError, type FastifyInstance, type FastifyReply, fastify } from 'fastify';
 import type { BatchQueueAdapter } from './batch-queue-adapter.ts';
 import { createHide } from './hidden-text.ts';
-import { isLogin, type Login, namesThisMachine } from './login.ts';
+import type { Login } from './login.ts';
+import { type OverviewOptions, overviewRoutes } from './overview/overview-routes.ts';
 import { ownPage } from './own-page.ts';
-import { RESPONSE_HEADERS } from './response-headers.ts';
-import { whyForeign } from './same-origin.ts';
+import { pageHeaders } from './page-headers.ts';
+import { guardRequests, userOf } from './session-guard.ts';
 import { whyForbidden } from './write-rules.ts';
 
 export interface BoardServerOptions {
@@ -19,10 +20,12 @@ export interface BoardServerOptions {
   readonly basePath: string;
   readonly writable: boolean;
   readonly showPayload: boolean;
+  /** Null where the board has no MySQL. */
+  readonly fleet: OverviewOptions['fleet'];
   readonly log: Log;
 }
 
-/** Bull Board at `<base path>/queues` behind the login; `/health/live` without one. */
+/** The overview at `<base path>/` and Bull Board at `<base path>/queues` behind the login; `/health/live` without one. */
 export async function createBoardServer(options: BoardServerOptions): Promise<FastifyInstance> {
   const base = options.basePath.replace(/\/+$/, '');
   const server = fastify({
@@ -30,8 +33,8 @@ export async function createBoardServer(options: BoardServerOptions): Promise<Fa
     forceCloseConnections: true,
     rewriteUrl: ({ url = '/' }) => withoutBase(url, base),
   });
+  await server.register(helmet, pageHeaders('own'));
   server.addHook('onSend', async (_request, reply) => {
-    reply.headers(RESPONSE_HEADERS);
     if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
   });
   server.setErrorHandler<FastifyError>((error, _request, reply) => {
@@ -41,11 +44,21 @@ export async function createBoardServer(options: BoardServerOptions): Promise<Fa
 
   server.get('/health/live', () => ({ status: 'ok' }));
   await server.register(async (guarded) => {
-    await guardRequests(guarded, options);
-    guarded.get('/', (_request, reply) => reply.redirect(`${base}/queues/`));
+    await guardRequests(guarded, options.login, base);
+    await overviewRoutes(guarded, {
+      base,
+      user: userOf(options.login),
+      hasLogin: options.login !== null,
+      writable: options.writable,
+      hide: createHide(options),
+      fleet: options.fleet,
+    });
     // Bull Board sets an error handler and a view engine, so it has a scope to itself.
     await guarded.register(
       async (scope) => {
+        scope.addHook('onRequest', async (_request, reply) => {
+          await reply.helmet(pageHeaders('inline'));
+        });
         scope.addHook('onSend', async (_request, reply, body) =>
           isPage(reply, body) ? ownPage(body) : body,
         );
@@ -59,32 +72,6 @@ export async function createBoardServer(options: BoardServerOptions): Promise<Fa
     );
   });
   return server;
-}
-
-/** Login first, then where a change comes from: for pages, files and API alike. */
-async function guardRequests(guarded: FastifyInstance, { login }: BoardServerOptions): Promise<void> {
-  if (login === null) {
-    guarded.addHook('onRequest', async (request, reply) => {
-      if (namesThisMachine(request.headers.host)) return;
-      return reply.status(403).send({
-        error:
-          'Without a login the board answers to localhost only. Set PUSHFLEET_BOARD_USER and PUSHFLEET_BOARD_PASSWORD.',
-      });
-    });
-  } else {
-    await guarded.register(basicAuth, {
-      validate: async (user, password) => {
-        if (!isLogin(login, user, password))
-          throw Object.assign(new Error('wrong login'), { statusCode: 401 });
-      },
-      authenticate: { realm: 'Pushfleet' },
-    });
-    guarded.addHook('onRequest', guarded.basicAuth);
-  }
-  guarded.addHook('onRequest', async (request, reply) => {
-    const why = whyForeign(request.method, request.headers);
-    if (why !== null) return reply.status(403).send({ error: why });
-  });
 }
 
 function bullBoard(options: BoardServerOptions, browserPath: string) {
@@ -134,6 +121,7 @@ function isPage(reply: FastifyReply, body: unknown): body is string {
 function told(error: Error & { statusCode?: number }, log: Log): { status: number; message: string } {
   const status = error.statusCode ?? 500;
   if (status === 401) return { status, message: 'The board asks for a user and a password.' };
+  if (status === 429) return { status, message: 'Too many attempts to log in; wait a minute.' };
   if (status < 500) return { status, message: 'The request does not fit.' };
   log.warn({ event: 'board.failed', err: error }, 'a page of the board could not be made');
   return { status: 500, message: 'The board could not answer; is Redis reachable? Its log says more.' };

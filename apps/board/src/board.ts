@@ -1,15 +1,19 @@
 import type { Config } from '@pushfleet/shared/platform/config';
 import type { Log } from '@pushfleet/shared/platform/log';
-import type { boardSettings } from '@pushfleet/shared/platform/process-settings';
+import type { boardSettings, overviewSettings } from '@pushfleet/shared/platform/process-settings';
 import type { Stoppable } from '@pushfleet/shared/platform/stop';
 import type { QueueName } from '@pushfleet/shared/queue/keys';
 import { connectRedis, type RedisClient, readCa } from '@pushfleet/shared/queue/redis-connection';
+import { readFleet } from '@pushfleet/shared/store/fleet';
+import { type OpenStore, openStore } from '@pushfleet/shared/store/open-store';
 import { BatchQueueAdapter } from './batch-queue-adapter.ts';
 import { boardApps } from './board-apps.ts';
 import { createBoardServer } from './board-server.ts';
 import { readLogin } from './login.ts';
+import { FleetWatch } from './overview/fleet-view.ts';
 
 export type BoardConfig = Config<(typeof boardSettings)[number]>;
+export type OverviewConfig = Config<(typeof overviewSettings)[number]>;
 
 const QUEUES: readonly QueueName[] = ['urgent', 'bulk', 'results'];
 
@@ -29,7 +33,11 @@ export interface RunningBoard {
  * @throws ConfigurationError for an apps file that cannot be used
  * @throws Error when the address cannot be listened on
  */
-export async function startBoard(config: BoardConfig, log: Log): Promise<RunningBoard> {
+export async function startBoard(
+  config: BoardConfig,
+  overview: OverviewConfig | null,
+  log: Log,
+): Promise<RunningBoard> {
   const apps = boardApps(config.PUSHFLEET_APP, config.PUSHFLEET_APPS_FILE);
   const ca = readCa(config.PUSHFLEET_REDIS_CA_FILE);
   // Fails fast while Redis is away: a page that says so is better than one that hangs.
@@ -37,6 +45,7 @@ export async function startBoard(config: BoardConfig, log: Log): Promise<Running
     { target: config.PUSHFLEET_REDIS_URL, password: config.PUSHFLEET_REDIS_PASSWORD, ca, log },
     'adding',
   );
+  const store = overview === null ? null : openLate(overview, config.PUSHFLEET_BOARD_WRITABLE);
   try {
     await readyOrLate(redis);
     const server = await createBoardServer({
@@ -47,6 +56,23 @@ export async function startBoard(config: BoardConfig, log: Log): Promise<Running
       basePath: config.PUSHFLEET_BOARD_BASE_PATH,
       writable: config.PUSHFLEET_BOARD_WRITABLE,
       showPayload: config.PUSHFLEET_BOARD_SHOW_PAYLOAD,
+      fleet:
+        overview === null || store === null
+          ? null
+          : {
+              store: store.get,
+              watch: new FleetWatch({
+                store: store.get,
+                redis,
+                prefix: config.PUSHFLEET_REDIS_PREFIX,
+                apps,
+                rules: {
+                  zone: overview.PUSHFLEET_TIMEZONE,
+                  maxAge: overview.PUSHFLEET_MAX_AGE,
+                  defaultApp: overview.PUSHFLEET_APP,
+                },
+              }),
+            },
       log,
     });
     const address = await server.listen({
@@ -58,6 +84,7 @@ export async function startBoard(config: BoardConfig, log: Log): Promise<Running
       address,
       parts: [
         { name: 'pages', stop: () => server.close() },
+        { name: 'mysql', stop: async () => store?.close() },
         { name: 'redis', stop: async () => redis.disconnect() },
       ],
     };
@@ -65,6 +92,31 @@ export async function startBoard(config: BoardConfig, log: Log): Promise<Running
     redis.disconnect();
     throw error;
   }
+}
+
+/** Opened when it is first asked for: a MySQL that is away at the start is found by the next page. */
+function openLate(config: OverviewConfig, writable: boolean) {
+  let opening: Promise<OpenStore> | null = null;
+  const open = async () => {
+    const store = await openStore(config, 4, { readOnly: !writable });
+    try {
+      await readFleet(store.database, store.tables);
+      return store;
+    } catch (error) {
+      await store.close().catch(() => {});
+      throw error;
+    }
+  };
+  return {
+    get(): Promise<OpenStore> {
+      opening ??= open().catch((error: unknown) => {
+        opening = null;
+        throw error;
+      });
+      return opening;
+    },
+    close: async () => (await opening?.catch(() => null))?.close(),
+  };
 }
 
 function openAdapter(

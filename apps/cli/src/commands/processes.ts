@@ -23,7 +23,7 @@ export function addProcesses(program: Command): void {
   });
   addProcess(program, {
     name: 'board',
-    summary: 'Bull Board behind a login',
+    summary: 'overview and Bull Board behind a login',
     example: 'PUSHFLEET_BOARD_USER=ops PUSHFLEET_BOARD_PASSWORD_FILE=/run/secrets/board pushfleet board',
     load: async () => (await import('@pushfleet/app-board/main')).runBoard,
   });

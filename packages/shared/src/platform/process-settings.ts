@@ -68,6 +68,15 @@ export const workerSettings = [
   'PUSHFLEET_HTTP_HOST',
 ] as const satisfies readonly SettingName[];
 
+/** What the board's overview looks into; without PUSHFLEET_MYSQL_URL there is none, and none of these is read. */
+export const overviewSettings = [
+  ...mysql,
+  'PUSHFLEET_SCHEMA_FILE',
+  'PUSHFLEET_TIMEZONE',
+  'PUSHFLEET_MAX_AGE',
+  'PUSHFLEET_APP',
+] as const satisfies readonly SettingName[];
+
 export const boardSettings = [
   ...common,
   ...redis,

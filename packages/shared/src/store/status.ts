@@ -3,6 +3,7 @@ import { pushDispatch, pushName } from '../domain/operator-push.ts';
 import { dueInstant, utcInstant } from '../domain/wall-time.ts';
 import { idText, idValue } from './backend-schema.ts';
 import { countTooOldRows, findDueRows } from './due-rows.ts';
+import { EndedStatuses } from './ended-statuses.ts';
 import { givenId } from './given-id.ts';
 import { type NotificationRow, readNotificationRows } from './notification-rows.ts';
 import { readSentResets } from './sent-resets.ts';
@@ -94,32 +95,51 @@ export async function readRecentStatus(
   limit: number,
   rules: StatusRules,
 ): Promise<RecentStatus> {
-  const { tables } = store;
-  const claimed = await readClaimed(
-    store,
-    `NOT EXISTS
-       (SELECT 1 FROM ${tables.dispatch} later WHERE later.notification_id = d.notification_id AND later.round > d.round)
-     ORDER BY d.id DESC LIMIT ${limit}`,
-    [],
-  );
-  const { from } = windowOf(store, rules);
-  const waiting = await findDueRows(
-    store,
-    { from, to: '9999-12-31 23:59:59' },
-    Math.ceil(limit / 2),
-    'oldest',
-  );
-  const rows = await readNotificationRows(
-    store,
-    waiting.map(({ id }) => id),
-  );
-  const unclaimed = rows.map((row) => unclaimedStatus(store, row, rules));
+  const claimed = await readClaimed(store, `${isLastRound(store)} ORDER BY d.id DESC LIMIT ${limit}`, []);
+  const { waiting, rowsTooOld } = await readWaitingStatus(store, Math.ceil(limit / 2), rules);
   const byDue = (a: NotificationStatus, b: NotificationStatus) =>
     (b.dueAt ?? '').localeCompare(a.dueAt ?? '');
+  return { notifications: [...waiting, ...claimed].sort(byDue).slice(0, limit), rowsTooOld };
+}
+
+/** Notifications that no producer has claimed yet, earliest due time first. */
+export async function readWaitingStatus(
+  store: Store,
+  limit: number,
+  rules: StatusRules,
+): Promise<{ readonly waiting: NotificationStatus[]; readonly rowsTooOld: number }> {
+  const { from } = windowOf(store, rules);
+  const due = await findDueRows(store, { from, to: '9999-12-31 23:59:59' }, limit, 'oldest');
+  const rows = await readNotificationRows(
+    store,
+    due.map(({ id }) => id),
+  );
+  const waiting = rows.map((row) => unclaimedStatus(store, row, rules));
   return {
-    notifications: [...unclaimed, ...claimed].sort(byDue).slice(0, limit),
+    waiting: waiting.sort((a, b) => (a.dueAt ?? '').localeCompare(b.dueAt ?? '')),
     rowsTooOld: await countTooOldRows(store, from, 10_000),
   };
+}
+
+/** What is under way or held, the largest audiences first: a flood of small ones does not hide a broadcast. */
+export function readRunningStatus(store: Store, limit: number): Promise<NotificationStatus[]> {
+  const where = `d.state IN ('planning', 'sending', 'held') AND ${isLastRound(store)}`;
+  return readClaimed(store, `${where} ORDER BY d.recipients DESC, d.id DESC LIMIT ${limit}`, []);
+}
+
+/** What has ended, newest first. */
+export function readEndedStatus(
+  store: Store,
+  limit: number,
+  known: EndedStatuses,
+): Promise<NotificationStatus[]> {
+  const where = `d.state IN ('done', 'expired', 'cancelled', 'invalid') AND ${isLastRound(store)}`;
+  return readClaimed(store, `${where} ORDER BY d.id DESC LIMIT ${limit}`, [], known);
+}
+
+function isLastRound({ tables }: Store): string {
+  return `NOT EXISTS
+    (SELECT 1 FROM ${tables.dispatch} later WHERE later.notification_id = d.notification_id AND later.round > d.round)`;
 }
 
 const SENT_RESET =
@@ -130,6 +150,7 @@ async function readClaimed(
   { database, tables, backend }: Store,
   where: string,
   values: Parameters<Store['database']['arrays']>[1],
+  ended = new EndedStatuses(),
 ): Promise<NotificationStatus[]> {
   const dispatches = await database.arrays(
     `SELECT d.id, d.notification_id, d.app, d.state, d.recipients, d.due_at, d.finished_at,
@@ -138,6 +159,24 @@ async function readClaimed(
     values,
   );
   if (dispatches.length === 0) return [];
+  const known = new Map<number, NotificationStatus>();
+  for (const [id, , , state, , , finishedAt] of dispatches) {
+    const status = ended.get(Number(id), String(state), isoTime(finishedAt));
+    if (status !== undefined) known.set(Number(id), status);
+  }
+  const unknown = dispatches.filter(([id]) => !known.has(Number(id)));
+  const read = unknown.length === 0 ? [] : await readSums({ database, tables, backend }, unknown);
+  unknown.forEach(([id], at) => {
+    known.set(Number(id), read[at]!);
+  });
+  ended.keep(known);
+  return dispatches.map(([id]) => known.get(Number(id))!);
+}
+
+async function readSums(
+  { database, tables, backend }: Store,
+  dispatches: readonly unknown[][],
+): Promise<NotificationStatus[]> {
   const ids = dispatches.map(([id]) => Number(id));
   const sums = await database.arrays(
     `SELECT dispatch_id, SUM(accepted), SUM(rejected), SUM(retired), SUM(expired), SUM(cancelled), SUM(failed),

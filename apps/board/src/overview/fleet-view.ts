@@ -1,0 +1,109 @@
+import type { RedisClient } from '@pushfleet/shared/queue/redis-connection';
+import { BEAT_EVERY_MS, readBeats, type SeenBeat } from '@pushfleet/shared/queue/worker-beats';
+import { type AppStatus, readAppStatus } from '@pushfleet/shared/store/app-status';
+import { type LoggedCommand, readCommandLog } from '@pushfleet/shared/store/command-log';
+import { EndedStatuses } from '@pushfleet/shared/store/ended-statuses';
+import { type HeldNotification, readHeldNotifications } from '@pushfleet/shared/store/held-notifications';
+import { type RetiredDevice, readRetiredDevices } from '@pushfleet/shared/store/retirements';
+import {
+  type NotificationStatus,
+  readEndedStatus,
+  readRunningStatus,
+  readWaitingStatus,
+  type StatusRules,
+} from '@pushfleet/shared/store/status';
+import type { Store } from '@pushfleet/shared/store/store';
+
+/** Everything that the overview shows, at one moment. */
+export interface FleetView {
+  readonly apps: readonly AppStatus[];
+  readonly held: readonly HeldNotification[];
+  readonly running: readonly NotificationStatus[];
+  readonly waiting: readonly NotificationStatus[];
+  readonly ended: readonly NotificationStatus[];
+  readonly workers: readonly (SeenBeat & { readonly app: string })[];
+  readonly retired: readonly RetiredDevice[];
+  readonly log: readonly LoggedCommand[];
+  /** Seconds since 1970 and answers per second, oldest first. */
+  readonly pace: readonly (readonly [number, number])[];
+}
+
+export interface FleetSources {
+  readonly store: () => Promise<Store>;
+  readonly redis: RedisClient;
+  readonly prefix: string;
+  readonly apps: readonly string[];
+  readonly rules: Omit<StatusRules, 'now'>;
+}
+
+const PACE_POINTS = 300;
+/** Looking costs a twentieth of the time at most, however long one look takes. */
+const REST = 20;
+
+/** Looks for all pages and tabs at once: whoever asks meanwhile gets what was seen last. */
+export class FleetWatch {
+  readonly #ended = new EndedStatuses();
+  readonly #pace: [number, number][] = [];
+  #answeredBefore = new Map<string, number>();
+  #lookedAt = 0;
+  #seen: Promise<FleetView> | null = null;
+  #validUntil = 0;
+
+  constructor(private readonly sources: FleetSources) {}
+
+  /** @throws what MySQL or Redis throws; the next one looks again */
+  read(): Promise<FleetView> {
+    if (this.#seen !== null && Date.now() < this.#validUntil) return this.#seen;
+    const start = Date.now();
+    this.#validUntil = Number.POSITIVE_INFINITY;
+    this.#seen = this.#look();
+    this.#seen.then(
+      () => {
+        this.#validUntil = start + Math.max(BEAT_EVERY_MS - 200, REST * (Date.now() - start));
+      },
+      () => {
+        this.#seen = null;
+      },
+    );
+    return this.#seen;
+  }
+
+  /** After a change: what was seen before it is not shown any more. */
+  forget(): void {
+    this.#validUntil = 0;
+  }
+
+  async #look(): Promise<FleetView> {
+    const { redis, prefix, apps, rules } = this.sources;
+    const store = await this.sources.store();
+    const [status, held, running, { waiting }, ended, retired, log, beats] = await Promise.all([
+      readAppStatus(store, null),
+      readHeldNotifications(store, 20),
+      readRunningStatus(store, 12),
+      readWaitingStatus(store, 5, { ...rules, now: Date.now() }),
+      readEndedStatus(store, 15, this.#ended),
+      readRetiredDevices(store, 8),
+      readCommandLog(store, 10),
+      Promise.all(
+        apps.map(async (app) => (await readBeats(redis, prefix, app)).map((beat) => ({ ...beat, app }))),
+      ),
+    ]);
+    const workers = beats.flat();
+    this.#addPace(workers);
+    return { apps: status, held, running, waiting, ended, workers, retired, log, pace: [...this.#pace] };
+  }
+
+  #addPace(workers: readonly SeenBeat[]): void {
+    const now = Date.now() / 1_000;
+    const answered = new Map(workers.map((beat) => [beat.worker, beat.answered]));
+    const seconds = now - this.#lookedAt;
+    if (this.#lookedAt > 0) {
+      let sum = 0;
+      for (const [worker, count] of answered) sum += count - (this.#answeredBefore.get(worker) ?? 0);
+      this.#pace.push([Math.round(now), Math.max(0, Math.round(sum / seconds))]);
+      if (this.#pace.length > PACE_POINTS) this.#pace.shift();
+    }
+    this.#answeredBefore = answered;
+    this.#lookedAt = now;
+  }
+}

@@ -1,0 +1,123 @@
+import { fileURLToPath } from 'node:url';
+import { fastifySSE } from '@fastify/sse';
+import staticFiles from '@fastify/static';
+import {
+  type Command,
+  commandSchema,
+  readCommandResult,
+  requestCommand,
+} from '@pushfleet/shared/store/commands';
+import type { Store } from '@pushfleet/shared/store/store';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { Hide } from '../hidden-text.ts';
+import { Html, html } from '../html.ts';
+import { page } from '../layout.ts';
+import { isScript } from '../session-guard.ts';
+import type { FleetWatch } from './fleet-view.ts';
+import { overviewParts } from './overview-page.ts';
+
+export interface OverviewOptions {
+  /** Base path without a slash at its end. */
+  readonly base: string;
+  readonly user: string;
+  readonly hasLogin: boolean;
+  readonly writable: boolean;
+  readonly hide: Hide;
+  /** Null where the board has no MySQL: the page says what is missing. */
+  readonly fleet: { readonly watch: FleetWatch; readonly store: () => Promise<Store> } | null;
+}
+
+const PUBLIC = fileURLToPath(new URL('../../public/', import.meta.url));
+const UPLOT = fileURLToPath(new URL('./', import.meta.resolve('uplot')));
+const EVENTS_EVERY_MS = 2_000;
+const PATIENCE_MS = 5_000;
+
+/** The overview, its files, its events, and the wishes of operators. To be registered behind the login. */
+export async function overviewRoutes(scope: FastifyInstance, options: OverviewOptions): Promise<void> {
+  const { base, fleet, hide, writable, user, hasLogin } = options;
+  await scope.register(staticFiles, { root: PUBLIC, prefix: '/assets/', decorateReply: false });
+  await scope.register(staticFiles, { root: UPLOT, prefix: '/assets/uplot/', decorateReply: false });
+  await scope.register(fastifySSE);
+  const send = (reply: FastifyReply, body: ReturnType<typeof html>) => {
+    const { session } = reply.request;
+    const notice = session.get('notice');
+    if (notice !== undefined) session.set('notice', undefined);
+    const csrf = reply.generateCsrf();
+    const frame = { title: 'Overview', base, user, hasLogin, csrf, notice };
+    return reply.type('text/html; charset=utf-8').send(page(frame, body));
+  };
+  const parts = async () => {
+    const view = await fleet!.watch.read();
+    return { html: String(hide(overviewParts(view, { base, writable }).markup)), pace: view.pace };
+  };
+  scope.get('/', async (_request, reply) => {
+    if (fleet === null) return send(reply, NOTHING_TO_SEE);
+    const { html: markup } = await parts();
+    return send(
+      reply,
+      html`<section aria-labelledby="pace"><h2 id="pace">Pushes per second</h2><div id="chart" data-events="${base}/events"></div></section>
+<div id="live">${new Html(markup)}</div>`,
+    );
+  });
+  if (fleet === null) return;
+
+  const listeners = new Set<(message: unknown) => void>();
+  const timer = setInterval(async () => {
+    if (listeners.size === 0) return;
+    const message = await parts().catch(() => null);
+    for (const tell of listeners) tell(message);
+  }, EVENTS_EVERY_MS);
+  scope.addHook('onClose', async () => clearInterval(timer));
+  scope.get('/events', { sse: 'only' }, async (_request, reply) => {
+    const tell = (message: unknown) => {
+      if (message !== null) void reply.sse.send({ data: message }).catch(() => {});
+    };
+    reply.sse.keepAlive();
+    reply.sse.onClose(() => listeners.delete(tell));
+    listeners.add(tell);
+    tell(await parts());
+  });
+  scope.post<{ Params: { verb: string }; Body: { about?: string } }>(
+    '/actions/:verb',
+    {
+      preHandler: (request, reply, done) =>
+        isScript(request) ? done() : scope.csrfProtection(request, reply, done),
+    },
+    async (request, reply) => {
+      if (!writable)
+        return reply.status(403).send({ error: 'This board is read-only (PUSHFLEET_BOARD_WRITABLE).' });
+      const command = commandOf(request.params.verb, request.body?.about ?? '');
+      if (command === null) return reply.status(400).send({ error: 'The board knows no such wish.' });
+      const store = await fleet.store();
+      const id = await requestCommand(store, command, `board: ${user}`);
+      const result = await resultOf(store, id);
+      fleet.watch.forget();
+      request.session.set('notice', result);
+      return reply.redirect(`${base}/`, 303);
+    },
+  );
+}
+
+const NOTHING_TO_SEE = html`<p class="none">The board has no MySQL, so there is no overview: set PUSHFLEET_MYSQL_URL and PUSHFLEET_MYSQL_PASSWORD
+to the account of deploy/grants/board.sql. The queues can be seen without it.</p>`;
+
+function commandOf(verb: string, about: string): Command | null {
+  const wishes: Readonly<Record<string, unknown>> = {
+    pause: { verb, app: about },
+    resume: { verb, app: about },
+    cancel: { verb, notificationId: about },
+    resumeNotification: { verb, notificationId: about },
+    restoreDevices: { verb, tokenIds: [about] },
+  };
+  const command = commandSchema.safeParse(Object.hasOwn(wishes, verb) ? wishes[verb] : null);
+  return about !== '' && command.success ? command.data : null;
+}
+
+async function resultOf(store: Store, id: number): Promise<string> {
+  for (const until = Date.now() + PATIENCE_MS; Date.now() < until; ) {
+    const result = await readCommandResult(store, id);
+    if (result !== null) return result.result;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return `No producer has answered yet; the wish is kept (number ${id}).`;
+}
