@@ -49,6 +49,7 @@ test('what a person needs stays as it is', () => {
     id: 'r-1042-2-1-550e8400-e29b-41d4-a716-446655440000',
     at: '/usr/local/lib/node/pushfleet/apps/worker/dist/lane/batch/runner',
     numbers: [1, 2.5, null, true],
+    when: new Date(0),
     said: '410 Unregistered; 3 payloads, ids: 7',
   };
   expect(hide(answer)).toEqual(answer);

@@ -30,7 +30,7 @@ export function createHide(options: { readonly showPayload: boolean }): Hide {
   const hide: Hide = (value) => {
     if (typeof value === 'string') return hideText(value);
     if (Array.isArray(value)) return value.map(hide);
-    if (value === null || typeof value !== 'object') return value;
+    if (value === null || typeof value !== 'object' || value instanceof Date) return value;
     return Object.fromEntries(
       Object.entries(value).map(([key, held]) => [hideText(key), fields.includes(key) ? HIDDEN : hide(held)]),
     );

@@ -13,7 +13,7 @@ import type { Hide } from '../hidden-text.ts';
 import { Html, html } from '../html.ts';
 import { page } from '../layout.ts';
 import { isScript } from '../session-guard.ts';
-import type { FleetWatch } from './fleet-view.ts';
+import type { FleetView, FleetWatch } from './fleet-view.ts';
 import { overviewParts } from './overview-page.ts';
 
 export interface OverviewOptions {
@@ -48,7 +48,9 @@ export async function overviewRoutes(scope: FastifyInstance, options: OverviewOp
   };
   const parts = async () => {
     const view = await fleet!.watch.read();
-    return { html: String(hide(overviewParts(view, { base, writable }).markup)), pace: view.pace };
+    // Value by value: in the finished page, what is hidden would take the rest of the page along.
+    const shown = hide(view) as FleetView;
+    return { html: overviewParts(shown, { base, writable }).markup, pace: view.pace };
   };
   scope.get('/', async (_request, reply) => {
     if (fleet === null) return send(reply, NOTHING_TO_SEE);
