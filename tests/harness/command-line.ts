@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { executeCommands } from '@pushfleet/app-producer/execute-commands';
 import { mysqlUrl } from '@pushfleet/shared/platform/mysql-url';
+import { migrate } from '@pushfleet/shared/store/migrations';
 import { type OpenStore, openStore } from '@pushfleet/shared/store/open-store';
 import { Redis } from 'ioredis';
 import { createTestDatabase, type TestDatabase } from './test-database.ts';
@@ -39,14 +40,12 @@ export interface CommandLine {
   close(): Promise<void>;
 }
 
-/** With the tables, as `pushfleet migrate` makes them. */
+/** With the tables that `pushfleet migrate` makes. */
 export async function openCommandLine(): Promise<CommandLine> {
   const directory = mkdtempSync(join(tmpdir(), 'pushfleet-cli-'));
   const database = await createTestDatabase();
   const run = (args: readonly string[], { env, stdin, cwd }: RunOptions = {}) =>
     runBinary(args, cwd ?? directory, env ?? { PUSHFLEET_MYSQL_URL: database.url }, stdin);
-  const migrated = await run(['migrate']);
-  if (migrated.exitCode !== 0) throw new Error(`migrate failed:\n${migrated.stderr}`);
   const store = await openStore({
     PUSHFLEET_MYSQL_URL: mysqlUrl.parse(database.url),
     PUSHFLEET_MYSQL_PASSWORD: undefined,
@@ -54,6 +53,7 @@ export async function openCommandLine(): Promise<CommandLine> {
     PUSHFLEET_STATE_DATABASE: undefined,
     PUSHFLEET_SCHEMA_FILE: undefined,
   });
+  await migrate(store.database, store.tables, store.backend);
   return {
     database,
     store,

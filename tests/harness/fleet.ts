@@ -4,6 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Simulator, type SimulatorOptions, startSimulator } from '@pushfleet/apns-simulator/simulator';
 import { makeSigningKey } from '@pushfleet/apns-simulator/test-client';
+import { type Config, loadConfig } from '@pushfleet/shared/platform/config';
+import { toolSettings } from '@pushfleet/shared/platform/process-settings';
+import { migrate } from '@pushfleet/shared/store/migrations';
+import { type OpenStore, openStore } from '@pushfleet/shared/store/open-store';
+import { readStatus } from '@pushfleet/shared/store/status';
 import { type FleetProcess, runCommand, startProcess } from './fleet-process.ts';
 import { createTestDatabase, type TestDatabase } from './test-database.ts';
 import { untilTrue } from './wait.ts';
@@ -82,8 +87,7 @@ export async function startFleet(
     PUSHFLEET_LOG_FORMAT: 'json',
     ...options.environment,
   };
-  const migrated = await runCommand(['migrate'], environment);
-  if (migrated.exitCode !== 0) throw new Error(`migrate failed:\n${migrated.stdout}${migrated.stderr}`);
+  await withStore(environment, (store) => migrate(store.database, store.tables, store.backend));
 
   const processes: FleetProcess[] = [];
   const workers: FleetProcess[] = [];
@@ -94,11 +98,14 @@ export async function startFleet(
     await started.printed(`"${name}.started"`);
     return started;
   };
-  const status = async (id: number | string) => {
-    const { stdout, stderr, exitCode } = await runCommand(['status', String(id), '--json'], environment);
-    if (exitCode !== 0) throw new Error(`status ${id} ended with ${exitCode}: ${stderr}`);
-    return JSON.parse(stdout) as StatusDocument;
-  };
+  const status = (id: number | string) =>
+    withStore(environment, async (store, config) => {
+      const rules = { zone: config.PUSHFLEET_TIMEZONE, maxAge: config.PUSHFLEET_MAX_AGE };
+      const defaultApp = config.PUSHFLEET_APP;
+      const found = await readStatus(store, String(id), { ...rules, defaultApp, now: Date.now() });
+      if (found === null) throw new Error(`there is no notification ${id}`);
+      return JSON.parse(JSON.stringify(found)) as StatusDocument;
+    });
   return {
     database,
     simulator,
@@ -141,6 +148,20 @@ export async function startFleet(
       rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** What the commands do, without a process for each. */
+async function withStore<Result>(
+  environment: Record<string, string>,
+  work: (store: OpenStore, config: Config<(typeof toolSettings)[number]>) => Promise<Result>,
+): Promise<Result> {
+  const config = loadConfig(toolSettings, environment);
+  const store = await openStore(config, 1);
+  try {
+    return await work(store, config);
+  } finally {
+    await store.close();
+  }
 }
 
 const PAUSED = '"sending.paused"';
