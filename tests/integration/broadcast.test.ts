@@ -25,7 +25,9 @@ test('100,000 recipients, two overlapping groups and direct ones, two producers 
   await insertGroup(database, 1, range(1, 70_000));
   await insertGroup(database, 2, [...range(60_000, 100_000), ...twins]);
   await Promise.all([fleet.startProducer(), fleet.startProducer()]);
-  await Promise.all([fleet.startWorker(), fleet.startWorker(), fleet.startWorker()]);
+  // Workers with either session side by side, as where one of them is tried first.
+  const native = { PUSHFLEET_APNS_SESSION: 'native' };
+  await Promise.all([fleet.startWorker(), fleet.startWorker(native), fleet.startWorker(native)]);
 
   await insertNotifications(database, [{ id: 1, groupIds: [1, 2], tokenIds: range(50_000, 52_000) }]);
   await fleet.ended([1], 150_000);
