@@ -29,7 +29,7 @@ export const MEANINGS = {
   PUSHFLEET_APNS_CERT_PASSPHRASE: 'Passphrase of that key.',
   PUSHFLEET_APNS_TOPIC: 'Bundle id of the app.',
   PUSHFLEET_APNS_SESSION:
-    'The HTTP/2 client of the connection to APNs: `node-apn`, or our own, `native`, which needs a tenth of the CPU.',
+    'The HTTP/2 client of the connection to APNs: `node-apn`, or our own, `native`, with which a worker needs a sixth of the CPU (docs/decisions/0015).',
   PUSHFLEET_POLL_INTERVAL_MS: 'How often the producer looks for due rows.',
   PUSHFLEET_TIMEZONE:
     'The zone in which the backend writes its DATETIME columns. A column of type TIMESTAMP is UTC whatever this says.',

@@ -35,7 +35,6 @@ const LEFT_OUT: readonly string[] = [
   'PUSHFLEET_DRAIN_TIMEOUT_MS', // goes with stop_grace_period
   'PUSHFLEET_HTTP_PORT',
   'PUSHFLEET_HTTP_HOST',
-  'PUSHFLEET_APNS_SESSION',
   'PUSHFLEET_APNS_CERT', // by an override file, in place of the key
   'PUSHFLEET_APNS_CERT_KEY',
   'PUSHFLEET_APNS_CERT_PASSPHRASE',
