@@ -7,11 +7,12 @@ const common = {
     ],
   },
   moduleNameMapper: {
-    '^@pushfleet/producer$': '<rootDir>/packages/producer/src/index.ts',
+    '^@pushfleet/(producer|apns-simulator)$': '<rootDir>/packages/$1/src/index.ts',
     '^@pushfleet/app-(producer|worker|board)/(.*)$': '<rootDir>/apps/$1/src/$2.ts',
     '^@pushfleet/(shared|http2|apns-simulator|local-servers)/(.*)$': '<rootDir>/packages/$1/src/$2.ts',
   },
   testEnvironment: 'node',
+  modulePathIgnorePatterns: ['<rootDir>/docs/site/'], // packages of its own
 };
 
 export default {
