@@ -107,18 +107,19 @@ async function connectionOf(createConnector) {
   });
   const connection = open();
   await connection.ready;
-  return async (number) => {
-    const answer = await connection.send(
-      {
+  return (number) =>
+    new Promise((resolve, reject) => {
+      const request = {
         deviceToken: DEVICE_TOKENS[number % DEVICE_TOKENS.length],
         apnsId: apnsId(number),
         headers: HEADERS,
         payload: PAYLOAD,
-      },
-      60_000,
-    );
-    if (answer.status !== 200) throw new Error(JSON.stringify(answer));
-  };
+      };
+      connection.send(request, 60_000, (answer) => {
+        if (answer.status === 200) resolve();
+        else reject(new Error(JSON.stringify(answer)));
+      });
+    });
 }
 
 function apnsId(number) {

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { anyOctets, anySplit, spoiltOctets } from '../harness/any-frames.ts';
 import { aPush } from '../harness/apns-peers.ts';
 import { BytePeer } from '../harness/byte-peer.ts';
+import { answerOf } from '../harness/connectors.ts';
 import { SETTINGS, startRawPeer } from '../harness/raw-http2-peer.ts';
 
 test('any split of any frames: the same events, the same answers, the same octets from us', () => {
@@ -36,7 +37,9 @@ test('over TLS too: whatever the server says, every push is settled and the conn
         if (event.type === 'dead') deaths++;
       });
       await connection.ready;
-      const answers = await Promise.all([1, 2, 3].map((number) => connection.send(aPush(number), 20_000)));
+      const answers = await Promise.all(
+        [1, 2, 3].map((number) => answerOf(connection, aPush(number), 20_000)),
+      );
       expect(answers).toHaveLength(3);
       expect(await dead).not.toBe('');
       await new Promise(setImmediate);

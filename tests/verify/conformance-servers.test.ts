@@ -2,7 +2,7 @@ import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ApnsAnswer } from '@pushfleet/shared/domain/apns-answer';
 import type { ApnsConnection, ApnsRequest } from '../../apps/worker/src/apns/apns-connection.ts';
 import { aPush, eventually } from '../harness/apns-peers.ts';
-import { CONNECTORS } from '../harness/connectors.ts';
+import { answerOf, CONNECTORS, governedAnswer } from '../harness/connectors.ts';
 import {
   demandForeignServers,
   type ForeignServer,
@@ -45,7 +45,7 @@ async function sendAll(all: readonly ApnsRequest[]): Promise<ApnsAnswer[]> {
     await eventually(() => open < Math.min(20, connection!.streamLimit));
     open++;
     done.push(
-      connection!.send(request, 10_000).then((answer) => {
+      answerOf(connection!, request, 10_000).then((answer) => {
         open--;
         answers[index] = answer;
       }),
@@ -112,7 +112,7 @@ describe.each(CONNECTORS)('%s', (_, createConnector) => {
     for (const [index, request] of pushes(120).entries()) {
       for (let tries = 0; tries < 20 && !answers[index]?.answered; tries++) {
         await governor.acquire('bulk');
-        answers[index] = await governor.send(request);
+        answers[index] = await governedAnswer(governor, request);
       }
     }
     expectRightAnswers(answers, UNREGISTERED);

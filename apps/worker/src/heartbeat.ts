@@ -40,8 +40,9 @@ export class Heartbeat implements Stoppable {
   /** @param dueAt milliseconds since 1970 */
   accepted(recipients: number, dueAt: number): void {
     const seconds = (Date.now() - dueAt) / 1_000;
-    const bucket = LATENCY_BOUNDS_S.findIndex((bound) => seconds <= bound);
-    this.#dueToAccepted[bucket === -1 ? LATENCY_BOUNDS_S.length : bucket]! += recipients;
+    let bucket = 0;
+    while (bucket < LATENCY_BOUNDS_S.length && seconds > LATENCY_BOUNDS_S[bucket]!) bucket++;
+    this.#dueToAccepted[bucket]! += recipients;
   }
 
   async stop(): Promise<void> {

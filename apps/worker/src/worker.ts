@@ -135,10 +135,10 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     results,
     observer: {
       ...options.observer,
-      answered(...facts) {
+      answered(answer, verdict, reason, ms) {
         lanes.moved();
         heartbeat.answered();
-        options.observer.answered(...facts);
+        options.observer.answered(answer, verdict, reason, ms);
       },
       settled(outcome, reason, recipients, dueAt) {
         if (outcome === 'accepted') heartbeat.accepted(recipients, dueAt);

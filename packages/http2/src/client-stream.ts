@@ -38,6 +38,10 @@ export class ClientStream {
   bodyBytes = 0;
   /** Octets of DATA that the server may still send before we let it send more. */
   receiveWindow: number;
+  /** For its owner: when it is given up, by the owner's clock. */
+  deadline = Number.POSITIVE_INFINITY;
+  /** For OpenStreams. */
+  nextInBucket: ClientStream | undefined;
 
   constructor(
     readonly id: number,

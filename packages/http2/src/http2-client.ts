@@ -17,6 +17,7 @@ import {
 } from './frame-writer.ts';
 import { HpackDecoder } from './hpack-decoder.ts';
 import { HpackEncoder } from './hpack-encoder.ts';
+import { OpenStreams } from './open-streams.ts';
 import { Output } from './output.ts';
 import { PeerSettings } from './peer-settings.ts';
 import { ConnectionError, DEFAULT_WINDOW, ErrorCode, LARGEST_STREAM_ID, SettingId } from './protocol.ts';
@@ -59,7 +60,7 @@ export class Http2Client implements FrameHandler {
   #nextStreamId: number;
   #ended = false;
   #goawayLastId = Number.POSITIVE_INFINITY;
-  readonly #streams = new Map<number, ClientStream>();
+  readonly #streams = new OpenStreams();
   readonly #closed = new ClosedStreams();
   readonly #parser = new FrameParser(this);
   readonly #window = new ReceiveWindow(CONNECTION_WINDOW);
@@ -84,6 +85,11 @@ export class Http2Client implements FrameHandler {
     return this.#streams.size;
   }
 
+  /** Those streams, in the order in which they were opened. */
+  openStreams(): readonly ClientStream[] {
+    return this.#streams.all();
+  }
+
   /** The id of the stream that was opened last; -1 before the first. */
   get lastStreamId(): number {
     return this.#nextStreamId - 2;
@@ -104,7 +110,7 @@ export class Http2Client implements FrameHandler {
     const id = this.#nextStreamId;
     this.#nextStreamId += 2;
     const stream = new ClientStream(id, settle, this.peer.initialWindowSize, DEFAULT_WINDOW);
-    this.#streams.set(id, stream);
+    this.#streams.add(stream);
     const { maxFrameSize } = this.peer;
     writeHeaders(this.output, id, maxFrameSize, false, encodeFields);
     this.#bodies.write(stream, body, maxFrameSize);
@@ -113,7 +119,7 @@ export class Http2Client implements FrameHandler {
 
   /** Resets a stream that has not ended; it ends as cancelled. */
   cancel(stream: ClientStream): void {
-    if (!this.#streams.has(stream.id)) return;
+    if (this.#streams.get(stream.id) === undefined) return;
     this.#sendReset(stream, ErrorCode.CANCEL);
     this.#end(stream, { type: 'cancelled', isWhole: stream.pending === undefined });
   }
@@ -133,7 +139,7 @@ export class Http2Client implements FrameHandler {
   /** The connection is gone: every open stream ends as lost. */
   lose(): void {
     this.#stop();
-    for (const stream of this.#streams.values()) {
+    for (const stream of this.#streams.all()) {
       this.#end(stream, { type: 'lost', isWhole: stream.pending === undefined });
     }
   }
@@ -218,7 +224,7 @@ export class Http2Client implements FrameHandler {
     this.encoder.setMaxTableSize(Math.min(peer.smallestTableSize, peer.headerTableSize));
     this.encoder.setMaxTableSize(peer.headerTableSize);
     const change = peer.initialWindowSize - windowBefore;
-    if (change !== 0) this.#bodies.shiftStreamWindows(this.#streams.values(), change);
+    if (change !== 0) this.#bodies.shiftStreamWindows(this.#streams.all(), change);
     writeSettingsAck(this.output);
     if (change > 0) this.#bodies.advanceAll(peer.maxFrameSize);
     this.listener.settings();
@@ -238,7 +244,7 @@ export class Http2Client implements FrameHandler {
     this.#goawayLastId = lastStreamId;
     this.#closed.noteGoaway(lastStreamId);
     this.listener.goaway(lastStreamId, code, debugData);
-    for (const stream of this.#streams.values()) {
+    for (const stream of this.#streams.all()) {
       if (stream.id > lastStreamId) this.#end(stream, { type: 'unprocessed' });
     }
   }
@@ -270,7 +276,7 @@ export class Http2Client implements FrameHandler {
   }
 
   #end(stream: ClientStream, end: StreamEnd): void {
-    this.#streams.delete(stream.id);
+    this.#streams.delete(stream);
     this.#bodies.forget(stream);
     stream.settle(end, stream);
   }

@@ -7,7 +7,7 @@ import {
   startRelay,
   startScriptedServer,
 } from '../../../../tests/harness/apns-peers.ts';
-import { CONNECTORS } from '../../../../tests/harness/connectors.ts';
+import { answerOf, CONNECTORS } from '../../../../tests/harness/connectors.ts';
 import type { ApnsConnection, ConnectionEvent } from './apns-connection.ts';
 import { createProviderTokenSource } from './provider-token.ts';
 
@@ -53,7 +53,7 @@ describe.each(CONNECTORS)('%s', (_, createConnector) => {
   async function openWarm(): Promise<ApnsConnection> {
     const connection = open();
     await connection.ready;
-    await connection.send(aPush(0), 5_000);
+    await answerOf(connection, aPush(0), 5_000);
     await eventually(() => connection.streamLimit > 1);
     return connection;
   }
@@ -63,7 +63,7 @@ describe.each(CONNECTORS)('%s', (_, createConnector) => {
     await connection.ready;
     expect(connection.streamLimit).toBe(1);
     const push = aPush(7);
-    expect(await connection.send(push, 5_000)).toEqual({ answered: true, status: 200, reason: '' });
+    expect(await answerOf(connection, push, 5_000)).toEqual({ answered: true, status: 200, reason: '' });
     expect(apns.accepted()).toMatchObject([{ deviceToken: push.deviceToken, apnsId: push.apnsId }]);
     await eventually(() => connection.streamLimit === 1000);
   });
@@ -71,13 +71,13 @@ describe.each(CONNECTORS)('%s', (_, createConnector) => {
   test('status, reason, timestamp and Retry-After come through', async () => {
     apns.script('device 10* answer 429 TooManyRequests retry-after 3\ndevice 11* answer 410 Unregistered');
     const connection = await openWarm();
-    expect(await connection.send(aPush(1, '10'), 5_000)).toEqual({
+    expect(await answerOf(connection, aPush(1, '10'), 5_000)).toEqual({
       answered: true,
       status: 429,
       reason: 'TooManyRequests',
       retryAfterMs: 3_000,
     });
-    const gone = await connection.send(aPush(1, '11'), 5_000);
+    const gone = await answerOf(connection, aPush(1, '11'), 5_000);
     expect(gone).toMatchObject({ answered: true, status: 410, reason: 'Unregistered' });
     expect(Math.abs(Date.now() - (gone as { timestamp: number }).timestamp)).toBeLessThan(60_000);
   });
@@ -95,27 +95,27 @@ describe.each(CONNECTORS)('%s', (_, createConnector) => {
   ])('%s', async (step, answer) => {
     apns.script(`device 10* ${step}`);
     const connection = await openWarm();
-    expect(await connection.send(aPush(1, '10'), 5_000)).toMatchObject(answer);
+    expect(await answerOf(connection, aPush(1, '10'), 5_000)).toMatchObject(answer);
   });
 
   test('silence: the deadline ends the request and resets its stream; the connection stays', async () => {
     apns.script('device 10* silence');
     const connection = await openWarm();
-    const answer = await connection.send(aPush(1, '10'), 60);
+    const answer = await answerOf(connection, aPush(1, '10'), 60);
     expect(answer).toEqual({ answered: false, sent: 'unknown', detail: 'no answer in time' });
-    expect(await connection.send(aPush(2), 5_000)).toMatchObject({ status: 200 });
+    expect(await answerOf(connection, aPush(2), 5_000)).toMatchObject({ status: 200 });
   });
 
   // The simulator sends GOAWAY twice, as RFC 9113 advises a server: node-apn alone loses what is open.
   test('graceful GOAWAY: what is open finishes, nothing new starts, the connection ends by itself', async () => {
     const connection = await openWarm();
     apns.setLatency(50);
-    const flying = connection.send(aPush(1), 5_000);
+    const flying = answerOf(connection, aPush(1), 5_000);
     await eventually(() => apns.requestCount() === 2);
     apns.goAway({ reason: 'Shutdown' });
     await eventually(() => events.some((event) => event.type === 'goaway'));
     expect(events).toContainEqual({ type: 'goaway', code: 0, reason: 'Shutdown' });
-    expect(await connection.send(aPush(2), 5_000)).toMatchObject({ answered: false, sent: 'no' });
+    expect(await answerOf(connection, aPush(2), 5_000)).toMatchObject({ answered: false, sent: 'no' });
     expect(await flying).toMatchObject({ status: 200 });
     await eventually(() => dead() !== undefined);
   });
@@ -128,7 +128,7 @@ describe.each(CONNECTORS)('%s', (_, createConnector) => {
     });
     const connection = open(server.port, server.caPem);
     await connection.ready;
-    const answers = await Promise.all([1, 2, 3].map((number) => connection.send(aPush(number), 5_000)));
+    const answers = await Promise.all([1, 2, 3].map((number) => answerOf(connection, aPush(number), 5_000)));
     const sent = (detail: string) => ({ answered: false, detail: expect.stringContaining(detail) });
     expect(answers).toMatchObject([
       { sent: 'unknown', ...sent('TooMany') },
@@ -143,7 +143,7 @@ describe.each(CONNECTORS)('%s', (_, createConnector) => {
   test('drain waits for open streams, then closes', async () => {
     const connection = await openWarm();
     apns.setLatency(40);
-    const flying = connection.send(aPush(1), 5_000);
+    const flying = answerOf(connection, aPush(1), 5_000);
     const drained = connection.drain();
     expect(await flying).toMatchObject({ status: 200 });
     await drained;
@@ -157,12 +157,12 @@ describe.each(CONNECTORS)('%s', (_, createConnector) => {
     await connection.ready;
     await connection.ping(5_000);
     relay.goSilent();
-    const flying = connection.send(aPush(1), 5_000);
+    const flying = answerOf(connection, aPush(1), 5_000);
     await expect(connection.ping(50)).rejects.toThrow('no pong after 50 ms');
     connection.destroy('it is silent');
     expect(await flying).toEqual({ answered: false, sent: 'unknown', detail: 'it is silent' });
     expect(dead()).toBe('it is silent');
-    expect(await connection.send(aPush(2), 5_000)).toMatchObject({ sent: 'no' });
+    expect(await answerOf(connection, aPush(2), 5_000)).toMatchObject({ sent: 'no' });
     await relay.close();
   });
 
@@ -171,7 +171,7 @@ describe.each(CONNECTORS)('%s', (_, createConnector) => {
     const connection = open(relay.port);
     await connection.ready;
     relay.goSilent();
-    const answer = connection.send(aPush(1), 30);
+    const answer = answerOf(connection, aPush(1), 30);
     const before = sockets();
     await connection.drain();
     expect(await answer).toMatchObject({ sent: 'unknown' });
@@ -183,7 +183,7 @@ describe.each(CONNECTORS)('%s', (_, createConnector) => {
     const connection = await openWarm();
     const before = connection.lastReadAt();
     apns.script('device 10* silence');
-    await connection.send(aPush(1, '10'), 30);
+    await answerOf(connection, aPush(1, '10'), 30);
     expect(connection.lastReadAt()).toBe(before);
     await connection.ping(5_000);
     expect(connection.lastReadAt()).toBeGreaterThan(before);
@@ -196,10 +196,10 @@ describe.each(CONNECTORS)('%s', (_, createConnector) => {
     const before = left();
     for (let round = 0; round < 5; round++) {
       const drained = await openWarm();
-      await drained.send(aPush(round), 60_000);
+      await answerOf(drained, aPush(round), 60_000);
       await drained.drain();
       const destroyed = await openWarm();
-      destroyed.send(aPush(round), 60_000);
+      answerOf(destroyed, aPush(round), 60_000);
       destroyed.destroy('enough');
       await expect(open(relay.port).ready).rejects.toThrow('ECONNREFUSED');
     }

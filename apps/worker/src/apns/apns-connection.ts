@@ -30,10 +30,11 @@ export interface ApnsConnection {
   /** Streams that the server allows at this moment; 0 before `ready`. */
   readonly streamLimit: number;
   /**
-   * Sends at once, never queues: who calls keeps to `streamLimit`. Never rejects. Without an answer
-   * after `timeoutMs` the stream is reset and the answer is `NO_ANSWER_IN_TIME`.
+   * Sends at once, never queues: who calls keeps to `streamLimit`. Calls `settle` exactly once, after it
+   * has returned. Without an answer after `timeoutMs` the stream is reset and the answer is
+   * `NO_ANSWER_IN_TIME`.
    */
-  send(request: ApnsRequest, timeoutMs: number): Promise<ApnsAnswer>;
+  send(request: ApnsRequest, timeoutMs: number, settle: Settle): void;
   /** Rejects without a pong after `timeoutMs`. It destroys nothing: that is for the caller to do. */
   ping(timeoutMs: number): Promise<void>;
   /** No new streams; resolves when the open ones have ended and the connection is closed. */
@@ -43,6 +44,14 @@ export interface ApnsConnection {
   on(listener: (event: ConnectionEvent) => void): void;
   /** When something was last read from the server, in `performance.now()` milliseconds. */
   lastReadAt(): number;
+}
+
+/** A callback, since a promise for each push costs more than the push. */
+export type Settle = (answer: ApnsAnswer) => void;
+
+/** For a request that nobody tried to send. */
+export function settleUnsent(settle: Settle, detail: string): void {
+  queueMicrotask(() => settle({ answered: false, sent: 'no', detail }));
 }
 
 export type OpenConnection = () => ApnsConnection;

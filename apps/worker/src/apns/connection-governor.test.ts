@@ -8,7 +8,7 @@ import {
   startRelay,
   startScriptedServer,
 } from '../../../../tests/harness/apns-peers.ts';
-import { CONNECTORS } from '../../../../tests/harness/connectors.ts';
+import { CONNECTORS, governedAnswer } from '../../../../tests/harness/connectors.ts';
 import {
   closeAll,
   closers,
@@ -21,7 +21,7 @@ afterEach(closeAll);
 
 async function push(governor: ConnectionGovernor, number: number, prefix?: string, lane: Lane = 'bulk') {
   await governor.acquire(lane);
-  return governor.send(aPush(number, prefix));
+  return governedAnswer(governor, aPush(number, prefix));
 }
 
 /** As the batch sender does: what was certainly not sent is sent again. */

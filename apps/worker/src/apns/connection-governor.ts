@@ -3,10 +3,9 @@
  * APNs accepts one, never more than the server allows now, a share kept for urgent requests. A
  * connection that leaves, sticks or falls silent is replaced; what was open on it may still finish.
  */
-import type { ApnsAnswer } from '@pushfleet/shared/domain/apns-answer';
 import type { Lane } from '@pushfleet/shared/domain/lanes';
 import type { Log } from '@pushfleet/shared/platform/log';
-import type { ApnsRequest, OpenConnection } from './apns-connection.ts';
+import { type ApnsRequest, type OpenConnection, type Settle, settleUnsent } from './apns-connection.ts';
 import { ConnectSchedule } from './connect-schedule.ts';
 import { GovernedLink, type LinkOptions } from './governed-link.ts';
 import { tellLost } from './lost-connection.ts';
@@ -49,10 +48,11 @@ export interface ConnectionGovernor {
   /** The same without waiting: true if a slot is now held. Never connects. */
   tryAcquire(lane: Lane): boolean;
   /**
-   * Uses a slot that was acquired and frees it at the answer. Never rejects. If the connection was
-   * lost since `acquire`, the answer is `sent: 'no'`: acquire again and resend.
+   * Uses a slot that was acquired and frees it at the answer, for which it calls `settle` once, after it
+   * has returned. If the connection was lost since `acquire`, the answer is `sent: 'no'`: acquire again
+   * and resend.
    */
-  send(request: ApnsRequest): Promise<ApnsAnswer>;
+  send(request: ApnsRequest, settle: Settle): void;
   /** Gives an acquired slot back unused. */
   release(): void;
   state(): GovernorState;
@@ -132,13 +132,13 @@ class Governor implements ConnectionGovernor {
     return this.#closed === undefined && this.#take(lane);
   }
 
-  send(request: ApnsRequest): Promise<ApnsAnswer> {
-    if (this.#held === 0) return Promise.resolve(NOT_ACQUIRED);
+  send(request: ApnsRequest, settle: Settle): void {
+    if (this.#held === 0) return void settleUnsent(settle, 'send() needs a slot from acquire()');
     this.#held--;
     const link = this.#current;
-    if (link !== undefined && link.open < link.window) return link.send(request);
+    if (link !== undefined && link.open < link.window) return void link.send(request, settle);
     this.#serve();
-    return Promise.resolve(NOT_STARTED);
+    settleUnsent(settle, 'the connection was lost before the request');
   }
 
   release(): void {
@@ -275,13 +275,3 @@ class Governor implements ConnectionGovernor {
 }
 
 const GRANTED: Promise<void> = Promise.resolve();
-const NOT_STARTED: ApnsAnswer = {
-  answered: false,
-  sent: 'no',
-  detail: 'the connection was lost before the request',
-};
-const NOT_ACQUIRED: ApnsAnswer = {
-  answered: false,
-  sent: 'no',
-  detail: 'send() needs a slot from acquire()',
-};

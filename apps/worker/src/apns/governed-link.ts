@@ -1,6 +1,6 @@
 /** One connection under the governor: its window, its health, and the watch over a silent peer. */
 import type { ApnsAnswer } from '@pushfleet/shared/domain/apns-answer';
-import type { ApnsConnection, ApnsRequest, ConnectionEvent } from './apns-connection.ts';
+import type { ApnsConnection, ApnsRequest, ConnectionEvent, Settle } from './apns-connection.ts';
 import { ConnectionHealth } from './connection-health.ts';
 import type { ConnectionEnd } from './reconnect-backoff.ts';
 import { windowSize } from './send-window.ts';
@@ -60,14 +60,15 @@ export class GovernedLink {
     return { settingsSeen, accepted: this.#health.accepted, livedMs: performance.now() - this.#openedAt };
   }
 
-  async send(request: ApnsRequest): Promise<ApnsAnswer> {
+  send(request: ApnsRequest, settle: Settle): void {
     this.open++;
     this.#requests++;
-    const answer = await this.connection.send(request, this.options.requestTimeoutMs);
-    this.open--;
-    this.#judge(answer);
-    this.owner.changed(this);
-    return answer;
+    this.connection.send(request, this.options.requestTimeoutMs, (answer) => {
+      this.open--;
+      this.#judge(answer);
+      this.owner.changed(this);
+      settle(answer);
+    });
   }
 
   #judge(answer: ApnsAnswer): void {

@@ -1,9 +1,9 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, expect, test } from '@jest/globals';
-import type { ApnsAnswer } from '@pushfleet/shared/domain/apns-answer';
 import type { Lane } from '@pushfleet/shared/domain/lanes';
 import { aPush, eventually } from '../../../../tests/harness/apns-peers.ts';
-import type { ApnsConnection, ApnsRequest, ConnectionEvent } from './apns-connection.ts';
+import { governedAnswer } from '../../../../tests/harness/connectors.ts';
+import type { ApnsConnection, ApnsRequest, ConnectionEvent, Settle } from './apns-connection.ts';
 import {
   type ConnectionGovernor,
   createConnectionGovernor,
@@ -13,7 +13,7 @@ import {
 /** A connection that the test answers for. */
 class PuppetConnection implements ApnsConnection {
   streamLimit = 0;
-  readonly answers: Array<(answer: ApnsAnswer) => void> = [];
+  readonly answers: Settle[] = [];
   destroyed: string | undefined;
   #listeners: Array<(event: ConnectionEvent) => void> = [];
   #ready!: () => void;
@@ -27,8 +27,8 @@ class PuppetConnection implements ApnsConnection {
   tell(event: ConnectionEvent) {
     for (const listener of this.#listeners) listener(event);
   }
-  send(_: ApnsRequest): Promise<ApnsAnswer> {
-    return new Promise((resolve) => this.answers.push(resolve));
+  send(_request: ApnsRequest, _timeoutMs: number, settle: Settle) {
+    this.answers.push(settle);
   }
   accept(count = 1) {
     for (const answer of this.answers.splice(0, count)) answer({ answered: true, status: 200, reason: '' });
@@ -79,7 +79,7 @@ async function governWarm(options: Partial<GovernorOptions> = {}): Promise<Puppe
   await eventually(() => puppets.length === 1);
   puppets[0]!.becomeReady(1000);
   await first;
-  const answer = governor.send(aPush(1));
+  const answer = governedAnswer(governor, aPush(1));
   puppets[0]!.accept();
   await answer;
   return puppets[0]!;
@@ -169,7 +169,7 @@ test('a slot acquired on a connection that died since is answered "not sent"', a
   const connection = await governWarm();
   await governor.acquire('bulk');
   connection.destroy('gone');
-  expect(await governor.send(aPush(2))).toMatchObject({ answered: false, sent: 'no' });
+  expect(await governedAnswer(governor, aPush(2))).toMatchObject({ answered: false, sent: 'no' });
   await eventually(() => puppets.length === 2);
   puppets[1]!.becomeReady(1000);
   await eventually(() => governor.state() === 'probing');
@@ -182,7 +182,7 @@ test('when the limit falls between acquire and send, the surplus is answered "no
   await governor.acquire('bulk');
   connection.streamLimit = 1;
   connection.tell({ type: 'streamLimit' });
-  const answers = [governor.send(aPush(1)), governor.send(aPush(2))];
+  const answers = [governedAnswer(governor, aPush(1)), governedAnswer(governor, aPush(2))];
   expect(await answers[1]).toMatchObject({ answered: false, sent: 'no' });
   connection.accept();
   expect(await answers[0]).toMatchObject({ status: 200 });
@@ -201,7 +201,7 @@ test('a connection that dies before it is ready leaves no timer', async () => {
 
 test('a request without a slot is not sent', async () => {
   const connection = await governWarm();
-  expect(await governor.send(aPush(2))).toMatchObject({ answered: false, sent: 'no' });
+  expect(await governedAnswer(governor, aPush(2))).toMatchObject({ answered: false, sent: 'no' });
   expect(connection.answers).toHaveLength(0);
   governor.release();
   expect(takeAll('urgent')).toBe(10);
@@ -211,7 +211,7 @@ test('before its stream ids run out, a connection is replaced', async () => {
   const connection = await governWarm({ maxRequests: 3 });
   for (let count = 0; count < 2; count++) {
     await governor.acquire('bulk');
-    const answer = governor.send(aPush(count));
+    const answer = governedAnswer(governor, aPush(count));
     connection.accept();
     await answer;
   }
@@ -255,7 +255,7 @@ test('failed connects follow each other with back-off, one at a time', async () 
 test('an answer of the old connection says nothing about the new one', async () => {
   const old = await governWarm();
   await governor.acquire('bulk');
-  const flying = governor.send(aPush(2));
+  const flying = governedAnswer(governor, aPush(2));
   old.tell({ type: 'goaway', code: 0, reason: '' });
   await eventually(() => puppets.length === 2);
   puppets[1]!.becomeReady(1000);
@@ -275,7 +275,7 @@ test('close waits for slots that are still held, and destroys a connection that 
   });
   await new Promise((resolve) => setTimeout(resolve, 20));
   expect(closed).toBe(false);
-  const answer = governor.send(aPush(2));
+  const answer = governedAnswer(governor, aPush(2));
   connection.accept();
   expect(await answer).toMatchObject({ status: 200 });
   await closing;

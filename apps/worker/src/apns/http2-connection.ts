@@ -4,8 +4,13 @@
  */
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
-import type { ApnsAnswer } from '@pushfleet/shared/domain/apns-answer';
-import type { ApnsConnection, ApnsRequest, ConnectionEvent } from './apns-connection.ts';
+import {
+  type ApnsConnection,
+  type ApnsRequest,
+  type ConnectionEvent,
+  type Settle,
+  settleUnsent,
+} from './apns-connection.ts';
 import { type ConnectionFate, watchExchange } from './push-exchange.ts';
 import { readBody } from './refusal-body.ts';
 import type { OpenTransport } from './tls-transport.ts';
@@ -58,31 +63,17 @@ export class Http2Connection implements ApnsConnection {
     void this.#start(openTransport);
   }
 
-  send(request: ApnsRequest, timeoutMs: number): Promise<ApnsAnswer> {
-    return new Promise((settle) => {
-      if (this.#session === undefined || this.#draining || this.#dead) {
-        settle({
-          answered: false,
-          sent: 'no',
-          detail: this.#cause || 'the connection takes no new requests',
-        });
-        return;
-      }
-      const stream = this.writer.post(request);
-      if (stream === undefined) {
-        settle({
-          answered: false,
-          sent: 'no',
-          detail: this.#cause || 'the session was closed before the request',
-        });
-        return;
-      }
-      this.#open++;
-      watchExchange(stream, timeoutMs, this.#fate, this.#heard, (answer) => {
-        this.#open--;
-        this.#closeIfDone();
-        settle(answer);
-      });
+  send(request: ApnsRequest, timeoutMs: number, settle: Settle): void {
+    if (this.#session === undefined || this.#draining || this.#dead)
+      return void settleUnsent(settle, this.#cause || 'the connection takes no new requests');
+    const stream = this.writer.post(request);
+    if (stream === undefined)
+      return void settleUnsent(settle, this.#cause || 'the session was closed before the request');
+    this.#open++;
+    watchExchange(stream, timeoutMs, this.#fate, this.#heard, (answer) => {
+      this.#open--;
+      this.#closeIfDone();
+      settle(answer);
     });
   }
 

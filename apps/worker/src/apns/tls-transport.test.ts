@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { makeServerCertificate } from '@pushfleet/apns-simulator/certificate';
 import { type Simulator, startSimulator } from '@pushfleet/apns-simulator/simulator';
 import { acceptAfter, aPush, startScriptedServer } from '../../../../tests/harness/apns-peers.ts';
-import { CONNECTORS } from '../../../../tests/harness/connectors.ts';
+import { answerOf, CONNECTORS } from '../../../../tests/harness/connectors.ts';
 import type { ApnsConnection } from './apns-connection.ts';
 import { readCertificateCredential } from './credential.ts';
 import type { TransportOptions } from './tls-transport.ts';
@@ -39,7 +39,7 @@ async function failure(connection: ApnsConnection): Promise<string> {
 
 async function pushThrough(connection: ApnsConnection): Promise<void> {
   await connection.ready;
-  expect(await connection.send(aPush(1), 5_000)).toMatchObject({ status: 200 });
+  expect(await answerOf(connection, aPush(1), 5_000)).toMatchObject({ status: 200 });
   await connection.drain();
 }
 

@@ -44,7 +44,7 @@ class Stage {
       jobId: 'b-1-1-0',
       job: { ...job, ...more, progress: encodeProgress(newProgress(size)) } as unknown as BatchJob,
       indexes,
-      deviceTokens: indexes.map((i) => `d${i}`),
+      deviceTokens: { at: (position) => `d${position}` },
       tokenIds: indexes.map(String),
       known: newProgress(size),
       headers: {},
@@ -64,10 +64,9 @@ class Stage {
         acquire: async () => {},
         tryAcquire: () => true,
         release: () => {},
-        send: async ({ deviceToken }) => {
+        send: ({ deviceToken }, settle) => {
           this.sentAt.push(performance.now());
-          await sleep(this.answerMs);
-          return this.answer(Number(deviceToken.slice(1)));
+          void sleep(this.answerMs).then(() => settle(this.answer(Number(deviceToken.slice(1)))));
         },
       },
       control: {

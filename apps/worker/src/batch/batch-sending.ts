@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type ApnsAnswer, isServerError } from '@pushfleet/shared/domain/apns-answer';
-import { apnsId } from '@pushfleet/shared/domain/apns-id';
+import { apnsIdsOf } from '@pushfleet/shared/domain/apns-id';
 import type { BatchProgress } from '@pushfleet/shared/domain/batch-progress';
 import { killPoint } from '@pushfleet/shared/platform/kill-point';
 import type { RunHold } from '../lanes/run-hold.ts';
@@ -13,7 +13,9 @@ import type { RunSpans } from './run-spans.ts';
 import { SendPermission, type StopCause } from './send-permission.ts';
 import type { SendingParts } from './sending-parts.ts';
 
-/** Requests started without giving way: at some 0.1 ms each, an alert waits no longer than that. */
+/** Requests are started for no longer without giving way: an alert waits behind them. */
+const TURN_MS = 1;
+/** The clock is looked at after so many of them. */
 const BURST = 16;
 /** The governor answers every request in 10 s, if only with "no answer"; a little more than that. */
 const ANSWERS_WITHIN_MS = 15_000;
@@ -25,6 +27,7 @@ const ANSWERS_WITHIN_MS = 15_000;
 export class BatchSending {
   readonly #queue: RecipientQueue;
   readonly #permission: SendPermission;
+  readonly #apnsIdOf: (tokenId: string) => string;
   readonly #freeResends = new Map<number, number>();
   #probe: number | null = null;
   #wake: () => void = () => {};
@@ -39,6 +42,7 @@ export class BatchSending {
     private readonly spans: RunSpans | null,
   ) {
     this.#queue = new RecipientQueue(batch.indexes, progress, Date.now());
+    this.#apnsIdOf = apnsIdsOf(batch.job.dispatch);
     this.#permission = new SendPermission(batch.job, hold, checkpoints, parts);
     hold.signal.addEventListener('abort', () => this.#wake(), { once: true });
   }
@@ -53,6 +57,7 @@ export class BatchSending {
   }
 
   async #sendWhileDue(): Promise<void> {
+    let turnBegan = performance.now();
     for (let started = 1; ; ) {
       const position = this.#queue.next(Date.now());
       if (position === null) {
@@ -60,11 +65,14 @@ export class BatchSending {
         await this.#nextEvent(this.#queue.nextDueAt() - Date.now());
         continue;
       }
-      const permission = await this.#permission.ask();
+      const asked = this.#permission.ask();
+      const permission = typeof asked === 'string' ? asked : await asked;
       if (permission === 'denied') return;
       if (permission === 'probe') this.#probe = position;
       this.#start(position);
-      if (started++ % BURST === 0) await nextTurn();
+      if (started++ % BURST !== 0 || performance.now() - turnBegan < TURN_MS) continue;
+      await nextTurn();
+      turnBegan = performance.now();
     }
   }
 
@@ -76,29 +84,30 @@ export class BatchSending {
       parts.observer.resentUnanswered();
     }
     this.#queue.started(position);
+    const request = {
+      deviceToken: batch.deviceTokens.at(position),
+      apnsId: this.#apnsIdOf(batch.tokenIds[position]!),
+      headers: batch.headers,
+      payload: batch.job.payload,
+    };
     const startedAt = performance.now();
-    void parts.governor
-      .send({
-        deviceToken: batch.deviceTokens[position]!,
-        apnsId: apnsId(batch.job.dispatch, batch.tokenIds[position]!),
-        headers: batch.headers,
-        payload: batch.job.payload,
-      })
-      .then((answer) => this.#answered(position, answer, performance.now() - startedAt));
+    parts.governor.send(request, (answer) =>
+      this.#answered(position, request.deviceToken, answer, performance.now() - startedAt),
+    );
     killPoint('worker.afterSend');
   }
 
-  #answered(position: number, answer: ApnsAnswer, ms: number): void {
+  #answered(position: number, deviceToken: string, answer: ApnsAnswer, ms: number): void {
     if (this.#closed) return;
     const { batch, parts } = this;
     const now = Date.now();
     const freeResends = this.#freeResends.get(position) ?? 0;
-    if (answer.answered) parts.breaker.answered(isServerError(answer), batch.deviceTokens[position]!);
+    if (answer.answered) parts.breaker.answered(isServerError(answer), deviceToken);
     const effect = applyAnswer(this.progress, batch.indexes[position]!, answer, {
       policy: parts.policy,
       now,
       random: Math.random(),
-      deviceToken: batch.deviceTokens[position]!,
+      deviceToken,
       freeResends,
       isOutage: parts.breaker.sparesAttempts,
     });

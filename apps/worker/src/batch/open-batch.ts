@@ -2,8 +2,8 @@ import {
   type BatchJob,
   batchJobId,
   batchJobSchema,
+  DeviceTokenList,
   unknownFormat,
-  unpackDeviceTokens,
 } from '@pushfleet/shared/domain/batch-job';
 import { type BatchProgress, decodeProgress } from '@pushfleet/shared/domain/batch-progress';
 import { WAITING } from '@pushfleet/shared/domain/outcomes';
@@ -17,7 +17,7 @@ export interface OpenBatch {
   readonly job: BatchJob;
   /** Where in the batch each recipient of this job stands, ascending. */
   readonly indexes: readonly number[];
-  readonly deviceTokens: readonly string[];
+  readonly deviceTokens: Pick<DeviceTokenList, 'at'>;
   readonly tokenIds: readonly string[];
   /** What was known when the job was queued. */
   readonly known: BatchProgress;
@@ -68,7 +68,7 @@ export function openBatch(jobId: string, data: unknown, identity: AppIdentity, f
 function unpack(jobId: string, job: BatchJob): Intake {
   try {
     const known = decodeProgress(job.progress);
-    const deviceTokens = unpackDeviceTokens(job.tokens);
+    const deviceTokens = new DeviceTokenList(job.tokens);
     const tokenIds = decodeRecipients(Buffer.from(job.ids, 'base64'));
     const indexes: number[] = [];
     known.outcomes.forEach((byte, index) => {

@@ -11,7 +11,6 @@ const IN_FLIGHT = 2;
  */
 export class RecipientQueue {
   readonly #states: Uint8Array;
-  readonly #positionOf = new Map<number, number>();
   #line: number[] = [];
   #head = 0;
   #inFlight = 0;
@@ -23,7 +22,6 @@ export class RecipientQueue {
   ) {
     this.#states = new Uint8Array(indexes.length);
     for (let position = 0; position < indexes.length; position++) {
-      this.#positionOf.set(indexes[position]!, position);
       this.#enqueue(position, now);
     }
   }
@@ -62,10 +60,24 @@ export class RecipientQueue {
   nextDueAt(): number {
     let at = Number.POSITIVE_INFINITY;
     for (const [index, trial] of this.progress.trials) {
-      const position = this.#positionOf.get(index);
+      const position = this.#positionOf(index);
       if (position !== undefined && this.#states[position] === IDLE) at = Math.min(at, trial.notBefore);
     }
     return at;
+  }
+
+  /** The indexes ascend; undefined for a recipient of another job. */
+  #positionOf(index: number): number | undefined {
+    let low = 0;
+    let high = this.indexes.length - 1;
+    while (low <= high) {
+      const middle = (low + high) >> 1;
+      const found = this.indexes[middle]!;
+      if (found === index) return middle;
+      if (found < index) low = middle + 1;
+      else high = middle - 1;
+    }
+    return undefined;
   }
 
   #enqueue(position: number, now: number): void {
@@ -80,7 +92,7 @@ export class RecipientQueue {
     this.#line = [];
     this.#head = 0;
     for (const index of this.progress.trials.keys()) {
-      const position = this.#positionOf.get(index);
+      const position = this.#positionOf(index);
       if (position !== undefined) this.#enqueue(position, now);
     }
   }

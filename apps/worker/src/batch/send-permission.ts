@@ -41,7 +41,19 @@ export class SendPermission {
     return this.#stopCause;
   }
 
-  async ask(): Promise<Permission> {
+  /** Answers at once where nothing has to be waited for, which is nearly always. */
+  ask(): Permission | Promise<Permission> {
+    const { breaker, governor, limiter } = this.parts;
+    const { lane } = this.job;
+    const isPlain = breaker.state === 'closed' && this.#topicBreaker === null;
+    if (isPlain && this.#verdict() === 'allowed' && governor.tryAcquire(lane)) {
+      if (limiter.tryTake(lane)) return 'granted';
+      governor.release();
+    }
+    return this.#askAndWait();
+  }
+
+  async #askAndWait(): Promise<Permission> {
     const { governor, limiter } = this.parts;
     const { lane } = this.job;
     const { signal } = this.hold;

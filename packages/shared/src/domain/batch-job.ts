@@ -98,13 +98,26 @@ export function packDeviceTokens(deviceTokens: readonly string[]): string {
   ).toString('base64');
 }
 
-export function unpackDeviceTokens(packed: string): string[] {
-  const bytes = Buffer.from(packed, 'base64');
-  const deviceTokens: string[] = [];
-  for (let at = 0; at < bytes.length; ) {
-    const end = at + 1 + bytes[at]!;
-    deviceTokens.push(bytes.toString('hex', at + 1, end));
-    at = end;
+/** Packed device tokens, each made a string when it is asked for: all at once they would outlive a garbage collection. */
+export class DeviceTokenList {
+  readonly #bytes: Buffer;
+  readonly #ends: number[] = [];
+
+  constructor(packed: string) {
+    this.#bytes = Buffer.from(packed, 'base64');
+    for (let at = 0; at < this.#bytes.length; ) {
+      at += 1 + this.#bytes[at]!;
+      this.#ends.push(at);
+    }
   }
-  return deviceTokens;
+
+  get length(): number {
+    return this.#ends.length;
+  }
+
+  /** Lower-case hex. `position` counts from 0. */
+  at(position: number): string {
+    const start = position === 0 ? 0 : this.#ends[position - 1]!;
+    return this.#bytes.toString('hex', start + 1, this.#ends[position]);
+  }
 }

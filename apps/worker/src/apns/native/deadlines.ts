@@ -1,27 +1,28 @@
 /** Deadlines of many requests on one timer: most have the same time-out, and nearly all are answered before it. */
 
-export class Deadlines<Request> {
-  readonly #at = new Map<Request, number>();
+export interface WithDeadline {
+  /** performance.now() milliseconds. */
+  deadline: number;
+}
+
+export class Deadlines<Request extends WithDeadline> {
   #timer: NodeJS.Timeout | undefined;
   #next = Number.POSITIVE_INFINITY;
 
-  constructor(private readonly passed: (request: Request) => void) {}
+  /** `open`: those that are not answered; of others nothing is kept. */
+  constructor(
+    private readonly open: () => Iterable<Request>,
+    private readonly passed: (request: Request) => void,
+  ) {}
 
   add(request: Request, timeoutMs: number): void {
-    const at = performance.now() + timeoutMs;
-    this.#at.set(request, at);
-    if (at < this.#next) this.#wakeAt(at);
-  }
-
-  remove(request: Request): void {
-    this.#at.delete(request);
-    if (this.#at.size === 0) this.clear();
+    request.deadline = performance.now() + timeoutMs;
+    if (request.deadline < this.#next) this.#wakeAt(request.deadline);
   }
 
   clear(): void {
     clearTimeout(this.#timer);
     this.#next = Number.POSITIVE_INFINITY;
-    this.#at.clear();
   }
 
   #wakeAt(at: number): void {
@@ -35,12 +36,9 @@ export class Deadlines<Request> {
     // A timer may come a fraction of a millisecond early.
     const now = performance.now() + 1;
     let next = Number.POSITIVE_INFINITY;
-    for (const [request, at] of this.#at) {
-      if (at > now) next = Math.min(next, at);
-      else {
-        this.#at.delete(request);
-        this.passed(request);
-      }
+    for (const request of this.open()) {
+      if (request.deadline > now) next = Math.min(next, request.deadline);
+      else this.passed(request);
     }
     if (next < this.#next) this.#wakeAt(next);
   }

@@ -5,6 +5,7 @@ import type { Output } from '@pushfleet/http2/output';
 import { errorName, FrameType, SettingId } from '@pushfleet/http2/protocol';
 import { aPush, eventually } from '../../../../../tests/harness/apns-peers.ts';
 import { block, frame, headFlags, octetsOf } from '../../../../../tests/harness/byte-peer.ts';
+import { answerOf } from '../../../../../tests/harness/connectors.ts';
 import {
   floodWith,
   SETTINGS,
@@ -51,7 +52,7 @@ async function meet(first: Buffer, then?: (socket: TLSSocket) => void) {
     () => false,
   );
   const memory = watchMemory();
-  const answers = await Promise.all([1, 2, 3].map((number) => connection.send(aPush(number), 20_000)));
+  const answers = await Promise.all([1, 2, 3].map((number) => answerOf(connection, aPush(number), 20_000)));
   const detail = await dead;
   return { ready, answers, detail, growth: memory.stop(), peer };
 }

@@ -2,8 +2,14 @@
 import type { TLSSocket } from 'node:tls';
 import type { ClientStream } from '@pushfleet/http2/client-stream';
 import { Http2Client } from '@pushfleet/http2/http2-client';
-import type { ApnsAnswer } from '@pushfleet/shared/domain/apns-answer';
-import type { ApnsConnection, ApnsRequest, ConnectionEvent, OpenConnection } from '../apns-connection.ts';
+import {
+  type ApnsConnection,
+  type ApnsRequest,
+  type ConnectionEvent,
+  type OpenConnection,
+  type Settle,
+  settleUnsent,
+} from '../apns-connection.ts';
 import { readBody } from '../refusal-body.ts';
 import { bracketed, createTransport, type OpenTransport, type TransportOptions } from '../tls-transport.ts';
 import { Deadlines } from './deadlines.ts';
@@ -62,10 +68,13 @@ class NativeConnection implements ApnsConnection {
     },
     () => this.destroy('the server reads nothing of what is sent'),
   );
-  readonly #deadlines = new Deadlines<ClientStream>((stream) => {
-    this.#client.cancel(stream);
-    this.#out.flushSoon();
-  });
+  readonly #deadlines = new Deadlines<ClientStream>(
+    () => this.#client.openStreams(),
+    (stream) => {
+      this.#client.cancel(stream);
+      this.#out.flushSoon();
+    },
+  );
   readonly #whenDead: Promise<void>;
   #resolveDead!: () => void;
   #resolveReady!: () => void;
@@ -84,17 +93,13 @@ class NativeConnection implements ApnsConnection {
     void this.#start(openTransport);
   }
 
-  send(request: ApnsRequest, timeoutMs: number): Promise<ApnsAnswer> {
-    return new Promise((settle) => {
-      const stream =
-        this.#settingsSeen && !this.#draining && !this.#dead ? this.#post(request, settle) : undefined;
-      if (stream === undefined) {
-        const detail = this.#cause || 'the connection takes no new requests';
-        return settle({ answered: false, sent: 'no', detail });
-      }
-      this.#deadlines.add(stream, timeoutMs);
-      this.#out.flushSoon();
-    });
+  send(request: ApnsRequest, timeoutMs: number, settle: Settle): void {
+    const isOpen = this.#settingsSeen && !this.#draining && !this.#dead;
+    const stream = isOpen ? this.#post(request, settle) : undefined;
+    if (stream === undefined)
+      return void settleUnsent(settle, this.#cause || 'the connection takes no new requests');
+    this.#deadlines.add(stream, timeoutMs);
+    this.#out.flushSoon();
   }
 
   ping(timeoutMs: number): Promise<void> {
@@ -166,12 +171,11 @@ class NativeConnection implements ApnsConnection {
     }
   }
 
-  #post(request: ApnsRequest, settle: (answer: ApnsAnswer) => void): ClientStream | undefined {
+  #post(request: ApnsRequest, settle: Settle): ClientStream | undefined {
     return this.#client.request(
       (out) => this.#fields.write(out, request),
       this.#encoded(request.payload),
       (end, stream) => {
-        this.#deadlines.remove(stream);
         settle(toAnswer(end, stream, this.#handedOverUpTo, this.#cause));
         if (this.#draining) this.#closeIfDone();
       },

@@ -4,6 +4,7 @@ import { writeReset, writeSettings, writeWindowUpdate } from '@pushfleet/http2/f
 import { Flag, FrameType, SettingId } from '@pushfleet/http2/protocol';
 import { aPush, eventually } from '../../../../../tests/harness/apns-peers.ts';
 import { block, frame, octetsOf as frames, headFlags } from '../../../../../tests/harness/byte-peer.ts';
+import { answerOf } from '../../../../../tests/harness/connectors.ts';
 import {
   floodWith,
   SETTINGS,
@@ -51,7 +52,7 @@ test('frames cut at every octet: the same answers', async () => {
   const { connection } = peer.connect();
   await connection.ready;
   await eventually(() => connection.streamLimit === 100);
-  const sent = await Promise.all([1, 2, 3].map((number) => connection.send(aPush(number), 20_000)));
+  const sent = await Promise.all([1, 2, 3].map((number) => answerOf(connection, aPush(number), 20_000)));
   expect(sent).toMatchObject([
     { status: 200 },
     { status: 410, reason: 'Unregistered' },
@@ -78,7 +79,7 @@ test('an answer without an end: memory stays bounded, the deadline ends it, then
   const { connection, dead } = peer.connect();
   await connection.ready;
   const memory = watchMemory();
-  const answer = connection.send(aPush(1), 120);
+  const answer = answerOf(connection, aPush(1), 120);
   await eventually(() => peer.heardFrames().some(({ type }) => type === 'DATA'));
   asked!.write(head);
   floodWith(asked!, body);
@@ -107,7 +108,7 @@ test.each([
   });
   const { connection, dead } = peer.connect();
   await connection.ready;
-  const answers = await Promise.all([1, 2, 3].map((number) => connection.send(aPush(number), 20_000)));
+  const answers = await Promise.all([1, 2, 3].map((number) => answerOf(connection, aPush(number), 20_000)));
   expect(answers).toMatchObject([{ sent: 'unknown' }, { status: 200 }, { sent: 'unknown' }]);
   expect(await dead).toMatch(sentence);
 });
@@ -133,7 +134,7 @@ test('a peer that says goodbye and takes nothing of what is on its way: nobody w
   await connection.ready;
   const payload = JSON.stringify({ aps: { alert: 'x'.repeat(4_000) } });
   const answers = Promise.all(
-    Array.from({ length: 3_000 }, (_, number) => connection.send({ ...aPush(number), payload }, 60_000)),
+    Array.from({ length: 3_000 }, (_, number) => answerOf(connection, { ...aPush(number), payload }, 60_000)),
   );
   await new Promise(setImmediate);
   sockets[0]!.end();
@@ -150,7 +151,7 @@ test('a peer that reads nothing: memory stays bounded, and every push is settled
   const memory = watchMemory();
   let settled = 0;
   for (let number = 0; number < 12_000; number++) {
-    void connection.send({ ...aPush(number), payload }, 60_000).then(() => settled++);
+    void answerOf(connection, { ...aPush(number), payload }, 60_000).then(() => settled++);
     if (number % 500 === 0) await new Promise(setImmediate);
   }
   expect(await dead).toBe('the server reads nothing of what is sent');
