@@ -6,7 +6,28 @@ import { pagesDirectory } from './places.mjs';
 const BUNDLE = createRequire(import.meta.url).resolve('mermaid/dist/mermaid.min.js');
 const FOLDER = 'diagrams';
 const FONT = 'system-ui, "DejaVu Sans", sans-serif';
-const THEMES = { light: 'neutral', dark: 'dark' };
+/** The colours of the site's two themes. */
+const THEMES = {
+  light: colours({ text: '#3c3c43', fill: '#eef1fb', border: '#6b80d0', line: '#67676c', ground: '#ffffff' }),
+  dark: colours({ text: '#dfdfd6', fill: '#2a2e40', border: '#6b80d0', line: '#98989f', ground: '#1b1b1f' }),
+};
+
+function colours({ text, fill, border, line, ground }) {
+  return {
+    ...{ background: ground, primaryColor: fill, primaryBorderColor: border, primaryTextColor: text },
+    ...{ textColor: text, lineColor: line, edgeLabelBackground: ground, labelBackground: ground },
+    ...{
+      actorBkg: fill,
+      actorBorder: border,
+      actorTextColor: text,
+      signalColor: line,
+      signalTextColor: text,
+    },
+    ...{ labelBoxBkgColor: fill, labelBoxBorderColor: border, labelTextColor: text, loopTextColor: text },
+    ...{ transitionColor: line, transitionLabelColor: text, stateLabelColor: text, specialStateColor: line },
+    fontSize: '15px',
+  };
+}
 
 /**
  * One Mermaid block of a document, and what stands in its place on the page. The block says in a line
@@ -35,8 +56,8 @@ export async function drawDiagrams(chromium, diagrams) {
   await page.setContent('<!doctype html><body></body>');
   await page.addScriptTag({ path: BUNDLE });
   for (const { at, code, name } of diagrams)
-    for (const [theme, ofMermaid] of Object.entries(THEMES)) {
-      const svg = await page.evaluate(draw, { code, theme: ofMermaid, font: FONT }).catch((error) => {
+    for (const [theme, variables] of Object.entries(THEMES)) {
+      const svg = await page.evaluate(draw, { code, variables, font: FONT }).catch((error) => {
         throw new Error(`${at}: ${error.message}`);
       });
       writeFileSync(`${pagesDirectory}${FOLDER}/${name}-${theme}.svg`, svg);
@@ -45,12 +66,13 @@ export async function drawDiagrams(chromium, diagrams) {
 }
 
 /** Runs in the page. Labels are SVG text: an image shows no HTML in it. */
-async function draw({ code, theme, font }) {
+async function draw({ code, variables, font }) {
   const { mermaid } = globalThis;
   mermaid.initialize({
     startOnLoad: false,
     securityLevel: 'strict',
-    theme,
+    theme: 'base',
+    themeVariables: { ...variables, fontFamily: font },
     fontFamily: font,
     htmlLabels: false,
     flowchart: { htmlLabels: false },

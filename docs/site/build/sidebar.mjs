@@ -2,6 +2,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { pagesDirectory } from './places.mjs';
 import { READING_ORDER, SHORT_NAMES } from './reading-order.mjs';
 
+const API_ORDER = ['functions', 'interfaces', 'type-aliases', 'classes'];
+
 /** VitePress' sidebar, from the reading order and the headlines of the pages that were staged. */
 export function sidebar() {
   if (!existsSync(pagesDirectory)) return [];
@@ -14,7 +16,11 @@ export function sidebar() {
   if (others.length > 0) groups.push({ text: 'More', pages: others });
   return groups.map(({ pages, ...group }) => ({
     ...group,
-    items: pages.map((page) => ({ text: nameOf(page), link: `/${page.replace(/(^|\/)index$/, '$1')}` })),
+    items: pages.map((page) => ({
+      text: nameOf(page),
+      link: `/${page.replace(/(^|\/)index$/, '$1')}`,
+      ...(page === 'api/index' ? { items: apiPages(), collapsed: true } : {}),
+    })),
   }));
 }
 
@@ -23,6 +29,15 @@ function pagesIn(folder) {
     .filter((name) => name.endsWith('.md') && name !== 'index.md')
     .map((name) => `${folder === '' ? '' : `${folder}/`}${name.replace(/\.md$/, '')}`)
     .sort();
+}
+
+/** One per function, interface, class and type, named as in code. */
+function apiPages() {
+  return readdirSync(`${pagesDirectory}api`, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .sort((one, other) => API_ORDER.indexOf(one.name) - API_ORDER.indexOf(other.name))
+    .flatMap(({ name }) => pagesIn(`api/${name}`))
+    .map((page) => ({ text: page.split('/').at(-1), link: `/${page}` }));
 }
 
 function isStaged(page) {

@@ -45,7 +45,11 @@ export interface Producer {
   close(): Promise<void>;
 }
 
-/** @throws ProducerOptionsError */
+/**
+ * The library for one backend; usually one per process. Nothing is connected before it is first asked for something.
+ *
+ * @throws ProducerOptionsError where an option is missing or cannot be used
+ */
 export function createProducer(options: ProducerOptions): Producer {
   const place = readPlace(options);
   const connections = new OwnConnections(options.mysql);
