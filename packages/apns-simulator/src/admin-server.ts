@@ -1,8 +1,9 @@
+import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import Fastify, { type FastifyInstance } from 'fastify';
-import { z } from 'zod';
-import { ScriptError } from './script-parser.ts';
-import type { Rule } from './script-rules.ts';
+import { text } from 'node:stream/consumers';
+import * as z from 'zod/mini';
+import { $ZodError } from 'zod/v4/core';
+import type { Rule } from './rule.ts';
 import type { Simulator } from './simulator.ts';
 
 /** The admin server of a running simulator. */
@@ -11,18 +12,23 @@ export interface AdminServer {
   close(): Promise<void>;
 }
 
+interface Asked {
+  readonly query: Record<string, string>;
+  /** Parsed where it is JSON, else the text; undefined without a body. */
+  readonly body: unknown;
+}
+
+/** What is answered as JSON; a string as it is. */
+type Route = (asked: Asked) => unknown;
+
+const wholeNumber = z.coerce.number().check(z.int(), z.minimum(0));
 const page = z.object({
-  since: z.coerce.number().int().min(0).default(0),
-  limit: z.coerce.number().int().min(1).max(100_000).default(1000),
+  since: z._default(wholeNumber, 0),
+  limit: z._default(wholeNumber.check(z.minimum(1), z.maximum(100_000)), 1000),
 });
-const streams = z.strictObject({
-  limit: z
-    .int()
-    .min(0)
-    .max(2 ** 31 - 1),
-});
-const latency = z.strictObject({ ms: z.number().min(0).max(86_400_000) });
-const goAway = z.strictObject({ error: z.string().optional(), reason: z.string().optional() }).default({});
+const streams = z.strictObject({ limit: z.int().check(z.minimum(0), z.maximum(2 ** 31 - 1)) });
+const latency = z.strictObject({ ms: z.number().check(z.minimum(0), z.maximum(86_400_000)) });
+const goAway = z.strictObject({ error: z.optional(z.string()), reason: z.optional(z.string()) });
 const script = z.union([z.string(), z.array(z.unknown()), z.strictObject({ rules: z.array(z.unknown()) })]);
 
 /** Starts the admin server: plain HTTP, JSON, a fault of the caller's is a 400 with `error`. */
@@ -31,55 +37,103 @@ export async function startAdminServer(
   port: number,
   host: string,
 ): Promise<AdminServer> {
-  const server = Fastify({ forceCloseConnections: true });
-  server.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => {
-    const status =
-      error instanceof z.ZodError || error instanceof ScriptError ? 400 : (error.statusCode ?? 400);
-    const message = error instanceof z.ZodError ? z.prettifyError(error) : error.message;
-    reply.status(status).send({ error: message });
+  const routes = new Map<string, Route>([...reading(simulator), ...controls(simulator)]);
+  const server = createServer(async (request, response) => {
+    const { status, body } = await answer(routes, request);
+    const isText = typeof body === 'string';
+    response.writeHead(status, { 'content-type': isText ? 'text/plain' : 'application/json' });
+    response.end(isText ? body : JSON.stringify(body));
   });
-  addReading(server, simulator);
-  addControls(server, simulator);
-  await server.listen({ port, host });
-  return { port: (server.server.address() as AddressInfo).port, close: () => server.close() };
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => resolve());
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
 }
 
-function addReading(server: FastifyInstance, simulator: Simulator): void {
-  server.get('/stats', () => ({
-    accepted: simulator.acceptedCount(),
-    distinct: orNull(() => simulator.distinctAccepted()),
-    requests: simulator.requestCount(),
-    answers: simulator.answers(),
-    connections: simulator.connections(),
-    connects: simulator.connects(),
-  }));
-  server.get('/accepted', ({ query }) => {
-    const { since, limit } = page.parse(query);
-    const accepted = simulator.accepted(since, limit);
-    return { next: since + accepted.length, accepted };
-  });
-  server.get('/requests', ({ query }) => {
-    const { since, limit } = page.parse(query);
-    const requests = simulator.requests(since, limit);
-    return { next: since + requests.length, requests };
-  });
-  server.get('/per-second', () => simulator.acceptedPerSecond());
-  server.get('/ca', (_request, reply) => reply.type('application/x-pem-file').send(simulator.caPem));
+async function answer(
+  routes: ReadonlyMap<string, Route>,
+  request: IncomingMessage,
+): Promise<{ status: number; body: unknown }> {
+  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://admin');
+  const route = routes.get(`${request.method} ${pathname}`);
+  if (route === undefined)
+    return {
+      status: 404,
+      body: { error: `no ${request.method} ${pathname}; there is ${[...routes.keys()].join(', ')}` },
+    };
+  try {
+    const body = route({ query: Object.fromEntries(searchParams), body: await readBody(request) });
+    return { status: 200, body };
+  } catch (error) {
+    const message = error instanceof $ZodError ? z.prettifyError(error) : (error as Error).message;
+    return { status: 400, body: { error: message } };
+  }
 }
 
-function addControls(server: FastifyInstance, simulator: Simulator): void {
-  server.post('/script', ({ body }) => {
+async function readBody(request: IncomingMessage): Promise<unknown> {
+  const body = await text(request);
+  if (body === '') return undefined;
+  return request.headers['content-type']?.startsWith('application/json') ? JSON.parse(body) : body;
+}
+
+function reading(simulator: Simulator): [string, Route][] {
+  return [
+    [
+      'GET /stats',
+      () => ({
+        accepted: simulator.acceptedCount(),
+        distinct: orNull(() => simulator.distinctAccepted()),
+        requests: simulator.requestCount(),
+        answers: simulator.answers(),
+        connections: simulator.connections(),
+        connects: simulator.connects(),
+      }),
+    ],
+    [
+      'GET /accepted',
+      ({ query }) => {
+        const { since, limit } = page.parse(query);
+        const accepted = simulator.accepted(since, limit);
+        return { next: since + accepted.length, accepted };
+      },
+    ],
+    [
+      'GET /requests',
+      ({ query }) => {
+        const { since, limit } = page.parse(query);
+        const requests = simulator.requests(since, limit);
+        return { next: since + requests.length, requests };
+      },
+    ],
+    ['GET /per-second', () => simulator.acceptedPerSecond()],
+    ['GET /ca', () => simulator.caPem],
+  ];
+}
+
+function controls(simulator: Simulator): [string, Route][] {
+  const rules: Route = ({ body }) => {
     const given = script.parse(body);
     simulator.script(
       (typeof given === 'object' && 'rules' in given ? given.rules : given) as Rule[] | string,
     );
     return { ok: true };
-  });
-  server.post('/reset', () => done(() => simulator.reset()));
-  server.post('/drop', () => done(() => simulator.dropConnections()));
-  server.post('/goaway', ({ body }) => done(() => simulator.goAway(goAway.parse(body ?? {}))));
-  server.post('/streams', ({ body }) => done(() => simulator.setStreamLimit(streams.parse(body).limit)));
-  server.post('/latency', ({ body }) => done(() => simulator.setLatency(latency.parse(body).ms)));
+  };
+  return [
+    ['POST /script', rules],
+    ['POST /reset', () => done(() => simulator.reset())],
+    ['POST /drop', () => done(() => simulator.dropConnections())],
+    ['POST /goaway', ({ body }) => done(() => simulator.goAway(goAway.parse(body ?? {})))],
+    ['POST /streams', ({ body }) => done(() => simulator.setStreamLimit(streams.parse(body).limit))],
+    ['POST /latency', ({ body }) => done(() => simulator.setLatency(latency.parse(body).ms))],
+  ];
 }
 
 function done(act: () => void): { ok: true } {

@@ -5,7 +5,7 @@ import type { Exchange } from './apns-server.ts';
 import type { Ledger } from './ledger.ts';
 import type { Refusal } from './refusals.ts';
 import { deviceTokenOf, headerOf, isUuid, type RequestChecks, topicOf } from './request-checks.ts';
-import { type CountRule, errorCode, type Step } from './script-rules.ts';
+import { type CheckedCountRule as CountRule, errorCode, type CheckedStep as Step } from './script-rules.ts';
 import type { ScriptRunner } from './script-runner.ts';
 
 /** What can be changed while the simulator runs. */

@@ -3,8 +3,10 @@ import type { AdminServer } from './admin-server.ts';
 import type { AcceptedInSecond, Ledger } from './ledger.ts';
 import type { Settings } from './request-handler.ts';
 import type { RequestRecord } from './request-log.ts';
-import { readScript, ScriptError } from './script-parser.ts';
-import { type CheckedRule, errorCode, type Rule } from './script-rules.ts';
+import type { Rule } from './rule.ts';
+import { ScriptError } from './script-error.ts';
+import { readScript } from './script-parser.ts';
+import { type CheckedRule, errorCode } from './script-rules.ts';
 import type { ScriptRunner } from './script-runner.ts';
 import type { Simulator } from './simulator.ts';
 

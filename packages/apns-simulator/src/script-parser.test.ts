@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { readScript, ScriptError } from './script-parser.ts';
-import type { Rule } from './script-rules.ts';
+import type { Rule } from './rule.ts';
+import { ScriptError } from './script-error.ts';
+import { readScript } from './script-parser.ts';
 
 describe('a script in words is the same as typed rules', () => {
   test.each<[string, Rule]>([

@@ -1,18 +1,8 @@
-import type { z } from 'zod';
-import { type CheckedRule, type Rule, ruleSchema } from './script-rules.ts';
+import type * as z from 'zod/mini';
+import type { Rule } from './rule.ts';
+import { ScriptError } from './script-error.ts';
+import { type CheckedRule, ruleSchema } from './script-rules.ts';
 import { ScriptWords } from './script-words.ts';
-
-/** A script does not say what it should: the line (or rule), counted from 1, and why. Nothing was changed. */
-export class ScriptError extends Error {
-  readonly code = 'APNS_SIMULATOR_SCRIPT';
-  constructor(
-    readonly where: string,
-    problem: string,
-  ) {
-    super(`${where}: ${problem}`);
-    this.name = 'ScriptError';
-  }
-}
 
 type Fields = Record<string, unknown>;
 

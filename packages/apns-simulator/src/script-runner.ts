@@ -1,4 +1,9 @@
-import type { CheckedRule, CountRule, DeviceRule, Step } from './script-rules.ts';
+import type {
+  CheckedRule,
+  CheckedCountRule as CountRule,
+  CheckedDeviceRule as DeviceRule,
+  CheckedStep as Step,
+} from './script-rules.ts';
 
 /**
  * Decides what the rules in force do to a request. The first rule in the script that fits the device token

@@ -8,8 +8,8 @@ import type { SimulatorOptions } from './options.ts';
 import { RequestChecks } from './request-checks.ts';
 import { RequestHandler, type Settings } from './request-handler.ts';
 import type { RequestRecord } from './request-log.ts';
+import type { Rule } from './rule.ts';
 import { RunningSimulator } from './running-simulator.ts';
-import type { Rule } from './script-rules.ts';
 import { ScriptRunner } from './script-runner.ts';
 
 export type { AcceptedInSecond, AcceptedPush, RequestRecord, Rule, SimulatorOptions };
