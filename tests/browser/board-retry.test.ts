@@ -67,11 +67,13 @@ test('a batch that failed is seen in Bull Board and retried there: only its fail
   await page.getByRole('cell', { name: 'ServiceUnavailable 2' }).waitFor();
   await page.getByRole('cell', { name: 'ready' }).waitFor();
   expect(await seriousFaults(page)).toEqual([]);
+  await page.getByRole('link', { name: 'Pause default' }).click();
+  await page.getByText('0 recipients wait now').waitFor();
   await page.getByRole('button', { name: 'Pause default' }).click();
-  await page.getByRole('status').waitFor();
+  await page.getByText('default is paused by board: ops').waitFor();
   await page.getByRole('button', { name: 'Resume default' }).click();
   await page.getByRole('cell', { name: 'board: ops' }).nth(1).waitFor();
-  await page.getByRole('button', { name: 'Pause default' }).waitFor();
+  await page.getByRole('link', { name: 'Pause default' }).waitFor();
   expect(await page.content()).not.toMatch(/[0-9a-f]{64}/i);
   if (process.env.PUSHFLEET_TEST_SCREENSHOT)
     await page.screenshot({ path: process.env.PUSHFLEET_TEST_SCREENSHOT, fullPage: true });

@@ -3,22 +3,97 @@ const chart = document.querySelector('#chart');
 if (chart !== null) {
   const { default: UPlot } = await import(new URL('./uplot/uPlot.esm.js', import.meta.url).href);
   const live = document.querySelector('#live');
-  const colour = () => getComputedStyle(document.documentElement).getPropertyValue('--ink').trim();
-  const options = () => ({
-    width: chart.clientWidth,
-    height: 180,
+  const stream = document.querySelector('#stream');
+  const { base } = chart.dataset;
+  const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const ink = () => style('--soft');
+  const grid = { stroke: () => style('--line'), width: 1 };
+  const size = () => ({ width: Math.max(200, chart.clientWidth), height: 180 });
+  const options = {
+    ...size(),
     legend: { show: false },
-    axes: [{ stroke: colour }, { stroke: colour, size: 60 }],
+    cursor: { show: false },
+    axes: [
+      { stroke: ink, grid },
+      {
+        stroke: ink,
+        grid,
+        size: 60,
+        incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4],
+      },
+    ],
     scales: { y: { range: (_, __, most) => [0, Math.max(10, most * 1.1)] } },
-    series: [{}, { stroke: '#2f7de1', width: 2, fill: '#2f7de133' }],
-  });
-  const plot = new UPlot(options(), [[], []], chart);
-  addEventListener('resize', () => plot.setSize({ width: chart.clientWidth, height: 180 }));
-  const events = new EventSource(chart.dataset.events);
-  events.onmessage = ({ data }) => {
-    const { html, pace } = JSON.parse(data);
-    plot.setData([pace.map(([at]) => at), pace.map(([, rate]) => rate)]);
-    // Whoever is on a button keeps it: the next event comes in two seconds.
-    if (!live.contains(document.activeElement)) live.innerHTML = html;
+    series: [
+      {},
+      {
+        stroke: () => style('--accent'),
+        width: 2,
+        fill: () => `${style('--accent')}33`,
+        points: { show: false },
+      },
+    ],
   };
+  const plot = new UPlot(options, [[], []], chart);
+  addEventListener('resize', () => plot.setSize(size()));
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => plot.redraw());
+
+  /** Takes the sections that changed; whoever has the focus in one keeps it. */
+  const renew = (markup) => {
+    const next = document.createElement('div');
+    next.innerHTML = markup;
+    const seen = new Map([...live.children].map((section) => [section.id, section]));
+    for (const [id, section] of seen) if (next.querySelector(`:scope > #${id}`) === null) section.remove();
+    let before = null;
+    for (const section of [...next.children]) {
+      const old = seen.get(section.id);
+      if (old === undefined) {
+        if (before === null) live.prepend(section);
+        else before.after(section);
+        before = section;
+      } else {
+        before = old;
+        if (old.outerHTML === section.outerHTML || old.matches(':active')) continue;
+        const focused = old.contains(document.activeElement) ? document.activeElement.id : '';
+        const scrolled = [...old.querySelectorAll('.scroll')].map(({ scrollLeft }) => scrollLeft);
+        old.replaceWith(section);
+        before = section;
+        section.querySelectorAll('.scroll').forEach((part, at) => {
+          part.scrollLeft = scrolled[at] ?? 0;
+        });
+        if (focused !== '') document.getElementById(focused)?.focus({ preventScroll: true });
+      }
+    }
+  };
+
+  const say = (text, href) => {
+    stream.textContent = text;
+    stream.className = text === '' ? '' : 'notice';
+    if (href === undefined) return;
+    const link = document.createElement('a');
+    link.href = href;
+    link.textContent = 'Log in again';
+    stream.append(' ', link);
+  };
+  const listen = () => {
+    const events = new EventSource(`${base}/events`);
+    events.onmessage = ({ data }) => {
+      const { html, pace } = JSON.parse(data);
+      plot.setData([pace.map(([at]) => at), pace.map(([, rate]) => rate)]);
+      say('');
+      renew(html);
+    };
+    events.onerror = async () => {
+      // The stream ends each minute and the browser asks anew: only what lasts is told.
+      const isOver = events.readyState === EventSource.CLOSED;
+      const answer = await fetch(`${base}/session`, { cache: 'no-store' }).catch(() => null);
+      if (answer?.status === 401) {
+        events.close();
+        say('Live updates have stopped: your session has ended.', `${base}/login?ended=1`);
+      } else if (isOver || answer === null) {
+        say('Live updates have stopped: the board does not answer. Trying again …');
+        if (isOver) setTimeout(listen, 5_000);
+      }
+    };
+  };
+  listen();
 }

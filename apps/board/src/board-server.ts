@@ -5,6 +5,7 @@ import helmet from '@fastify/helmet';
 import type { Log } from '@pushfleet/shared/platform/log';
 import { type FastifyError, type FastifyInstance, type FastifyReply, fastify } from 'fastify';
 import type { BatchQueueAdapter } from './batch-queue-adapter.ts';
+import { sayNo } from './error-page.ts';
 import { createHide } from './hidden-text.ts';
 import type { Login } from './login.ts';
 import { type OverviewOptions, overviewRoutes } from './overview/overview-routes.ts';
@@ -37,9 +38,9 @@ export async function createBoardServer(options: BoardServerOptions): Promise<Fa
   server.addHook('onSend', async (_request, reply) => {
     if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
   });
-  server.setErrorHandler<FastifyError>((error, _request, reply) => {
+  server.setErrorHandler<FastifyError>((error, request, reply) => {
     const { status, message } = told(error, options.log);
-    return reply.status(status).send({ error: message });
+    return sayNo(request, reply, base, status, message);
   });
 
   server.get('/health/live', () => ({ status: 'ok' }));
@@ -67,8 +68,8 @@ export async function createBoardServer(options: BoardServerOptions): Promise<Fa
       { prefix: '/queues' },
     );
     // Here and not outside: what does not exist asks for the login too.
-    guarded.setNotFoundHandler((_request, reply) =>
-      reply.status(404).send({ error: 'There is nothing here.' }),
+    guarded.setNotFoundHandler((request, reply) =>
+      sayNo(request, reply, base, 404, 'There is nothing here.'),
     );
   });
   return server;
@@ -122,9 +123,17 @@ function told(error: Error & { statusCode?: number }, log: Log): { status: numbe
   const status = error.statusCode ?? 500;
   if (status === 401) return { status, message: 'The board asks for a user and a password.' };
   if (status === 429) return { status, message: 'Too many attempts to log in; wait a minute.' };
+  if (status === 403)
+    return {
+      status,
+      message: 'The form does not belong to your session: go back, load the page again, and repeat it.',
+    };
   if (status < 500) return { status, message: 'The request does not fit.' };
   log.warn({ event: 'board.failed', err: error }, 'a page of the board could not be made');
-  return { status: 500, message: 'The board could not answer; is Redis reachable? Its log says more.' };
+  return {
+    status: 500,
+    message: 'The board could not answer; is Redis reachable? Is MySQL? Its log says more.',
+  };
 }
 
 function withoutBase(url: string, base: string): string {

@@ -61,16 +61,13 @@ export async function startBoard(
           ? null
           : {
               store: store.get,
+              rules: rulesOf(overview),
               watch: new FleetWatch({
                 store: store.get,
                 redis,
                 prefix: config.PUSHFLEET_REDIS_PREFIX,
                 apps,
-                rules: {
-                  zone: overview.PUSHFLEET_TIMEZONE,
-                  maxAge: overview.PUSHFLEET_MAX_AGE,
-                  defaultApp: overview.PUSHFLEET_APP,
-                },
+                rules: rulesOf(overview),
               }),
             },
       log,
@@ -92,6 +89,14 @@ export async function startBoard(
     redis.disconnect();
     throw error;
   }
+}
+
+function rulesOf(config: OverviewConfig) {
+  return {
+    zone: config.PUSHFLEET_TIMEZONE,
+    maxAge: config.PUSHFLEET_MAX_AGE,
+    defaultApp: config.PUSHFLEET_APP,
+  };
 }
 
 /** Opened when it is first asked for: a MySQL that is away at the start is found by the next page. */

@@ -4,15 +4,22 @@ import csrfProtection from '@fastify/csrf-protection';
 import rateLimit from '@fastify/rate-limit';
 import secureSession from '@fastify/secure-session';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { sayNo, wantsPage } from './error-page.ts';
 import { page } from './layout.ts';
 import { isLogin, type Login, namesThisMachine } from './login.ts';
 import { loginForm } from './login-page.ts';
+import { ownPath } from './own-path.ts';
 import { whyForeign } from './same-origin.ts';
+import { IDLE_SECONDS, sessionAge } from './session-age.ts';
 
 declare module '@fastify/secure-session' {
   interface SessionData {
     user: string;
+    enteredAt: number;
+    renewedAt: number;
     notice: string;
+    /** Of the plugin that makes the tokens of forms. */
+    _csrf: string;
   }
 }
 declare module 'fastify' {
@@ -23,7 +30,7 @@ declare module 'fastify' {
 }
 
 const ATTEMPTS_A_MINUTE = 10;
-const SESSION_SECONDS = 86_400;
+const COOKIE = 'pushfleet_board';
 const NO_LOGIN =
   'Without a login the board answers to localhost only. Set PUSHFLEET_BOARD_USER and PUSHFLEET_BOARD_PASSWORD.';
 const TOO_MANY = 'Too many attempts to log in; wait a minute.';
@@ -36,9 +43,9 @@ const TOO_MANY = 'Too many attempts to log in; wait a minute.';
  */
 export async function guardRequests(guarded: FastifyInstance, login: Login, base: string): Promise<void> {
   await guarded.register(secureSession, {
-    cookieName: 'pushfleet_board',
+    cookieName: COOKIE,
     key: sessionKey(login),
-    expiry: SESSION_SECONDS,
+    expiry: IDLE_SECONDS,
     cookie: { path: base === '' ? '/' : base, httpOnly: true, sameSite: 'lax', secure: 'auto' },
   });
   await guarded.register(csrfProtection, { sessionPlugin: '@fastify/secure-session' });
@@ -51,7 +58,7 @@ export async function guardRequests(guarded: FastifyInstance, login: Login, base
   else await askForLogin(guarded, login, base);
   guarded.addHook('onRequest', async (request, reply) => {
     const why = whyForeign(request.method, request.headers);
-    if (why !== null) return reply.status(403).send({ error: why });
+    if (why !== null) return sayNo(request, reply, base, 403, why);
   });
 }
 
@@ -100,9 +107,8 @@ async function askForLogin(guarded: FastifyInstance, login: NonNullable<Login>, 
     authenticate: { realm: 'Pushfleet' },
   });
   guarded.addHook('onRequest', async (request, reply) => {
-    if (isOpen(request) || request.session.get('user') === login.user) return;
-    if (request.headers.authorization === undefined && wantsPage(request))
-      return reply.redirect(`${base}/login`, 303);
+    if (isOpen(request) || isLoggedIn(request, login.user)) return;
+    if (wantsPage(request)) return reply.redirect(`${base}/login${query(request)}`, 303);
     // A challenge would make the browser ask in a window of its own, in the middle of a page whose session has ended.
     if (request.headers.authorization === undefined && request.headers['sec-fetch-site'] !== undefined)
       throw Object.assign(new Error('no session'), { statusCode: 401 });
@@ -110,24 +116,31 @@ async function askForLogin(guarded: FastifyInstance, login: NonNullable<Login>, 
       guarded.basicAuth(request, reply, (error?: Error) => (error ? reject(error) : resolve()));
     });
   });
-  const form = (reply: FastifyReply, fault: string | null) => {
+  const form = (reply: FastifyReply, asked: LoginQuery, fault: string | null) => {
     const csrf = reply.generateCsrf();
+    const shown = { next: ownPath(asked.next), said: said(asked), fault };
     return reply
       .type('text/html; charset=utf-8')
-      .send(page({ title: 'Log in', base, user: null, csrf }, loginForm(base, csrf, fault)));
+      .send(page({ title: 'Log in', base, user: null, csrf }, loginForm(base, csrf, shown)));
   };
-  guarded.get('/login', { config: { open: true } }, (_request, reply) => form(reply, null));
-  guarded.post<{ Body: { user?: string; password?: string } }>(
+  guarded.get<{ Querystring: LoginQuery }>('/login', { config: { open: true } }, (request, reply) =>
+    isLoggedIn(request, login.user)
+      ? reply.redirect(`${base}${ownPath(request.query.next)}`, 303)
+      : form(reply, request.query, null),
+  );
+  guarded.post<{ Body: { user?: string; password?: string; next?: string } }>(
     '/login',
     { config: { open: true }, preHandler: guarded.csrfProtection },
     async (request, reply) => {
-      const { user = '', password = '' } = request.body;
+      const { user = '', password = '', next } = request.body;
       let fault: string;
       try {
         if (await isRight(request, user, password)) {
           request.session.regenerate();
           request.session.set('user', login.user);
-          return reply.redirect(`${base}/`, 303);
+          request.session.set('enteredAt', Date.now());
+          request.session.set('renewedAt', Date.now());
+          return reply.redirect(`${base}${ownPath(next)}`, 303);
         }
         fault = 'User or password is wrong.';
         reply.status(401);
@@ -135,20 +148,52 @@ async function askForLogin(guarded: FastifyInstance, login: NonNullable<Login>, 
         fault = TOO_MANY;
         reply.status(429);
       }
-      return form(reply, fault);
+      return form(reply, { next }, fault);
     },
   );
   guarded.post('/logout', { preHandler: guarded.csrfProtection }, async (request, reply) => {
     request.session.delete();
-    return reply.redirect(`${base}/login`, 303);
+    return reply.redirect(`${base}/login?left=1`, 303);
   });
+  // Asked by a page whose events have stopped: has the session ended, or is the board away?
+  guarded.get('/session', () => ({ user: login.user }));
+}
+
+interface LoginQuery {
+  /** Where one was going. */
+  readonly next?: unknown;
+  readonly ended?: unknown;
+  readonly left?: unknown;
+}
+
+function said({ ended, left }: LoginQuery): string | null {
+  if (left !== undefined) return 'You are logged out.';
+  return ended === undefined
+    ? null
+    : 'Your session has ended. Log in again, and you are back where you were.';
+}
+
+/** Renews the session too, so that one ends a day after the last request and not a day after the login. */
+function isLoggedIn({ session }: FastifyRequest, user: string): boolean {
+  if (session.get('user') !== user) return false;
+  const times = { enteredAt: session.get('enteredAt') ?? 0, renewedAt: session.get('renewedAt') ?? 0 };
+  const age = sessionAge(times, Date.now());
+  if (age === 'to be renewed') session.set('renewedAt', Date.now());
+  return age !== 'over';
+}
+
+/** Tells the login page where one was going, and whether there was a session: a cookie that says nothing any more. */
+function query({ method, url, cookies, session }: FastifyRequest): string {
+  const next = method === 'GET' ? ownPath(url) : '/';
+  const ended = cookies[COOKIE] !== undefined && (session.get('user') ?? session.get('_csrf')) === undefined;
+  const all = new URLSearchParams({
+    ...(next !== '/' && { next }),
+    ...((ended || session.get('user')) && { ended: '1' }),
+  });
+  return all.size === 0 ? '' : `?${all}`;
 }
 
 /** The login page, and its style and script, which hold nothing of the fleet's. */
 function isOpen({ routeOptions }: FastifyRequest): boolean {
   return routeOptions.config?.open === true || /^\/assets\/(uplot\/)?\*$/.test(routeOptions.url ?? '');
-}
-
-function wantsPage({ method, headers }: FastifyRequest): boolean {
-  return method === 'GET' && (headers.accept ?? '').includes('text/html');
 }

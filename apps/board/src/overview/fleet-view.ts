@@ -3,6 +3,7 @@ import { BEAT_EVERY_MS, readBeats, type SeenBeat } from '@pushfleet/shared/queue
 import { type AppStatus, readAppStatus } from '@pushfleet/shared/store/app-status';
 import { type LoggedCommand, readCommandLog } from '@pushfleet/shared/store/command-log';
 import { EndedStatuses } from '@pushfleet/shared/store/ended-statuses';
+import { type LaneFigures, readLanes } from '@pushfleet/shared/store/fleet-figures';
 import { type HeldNotification, readHeldNotifications } from '@pushfleet/shared/store/held-notifications';
 import { type RetiredDevice, readRetiredDevices } from '@pushfleet/shared/store/retirements';
 import {
@@ -17,6 +18,8 @@ import type { Store } from '@pushfleet/shared/store/store';
 /** Everything that the overview shows, at one moment. */
 export interface FleetView {
   readonly apps: readonly AppStatus[];
+  /** What is planned and not settled, by app and lane. */
+  readonly lanes: readonly LaneFigures[];
   readonly held: readonly HeldNotification[];
   readonly running: readonly NotificationStatus[];
   readonly waiting: readonly NotificationStatus[];
@@ -76,8 +79,10 @@ export class FleetWatch {
   async #look(): Promise<FleetView> {
     const { redis, prefix, apps, rules } = this.sources;
     const store = await this.sources.store();
-    const [status, held, running, { waiting }, ended, retired, log, beats] = await Promise.all([
-      readAppStatus(store, null),
+    const status = await readAppStatus(store, null);
+    const names = [...new Set([...apps, ...status.map(({ app }) => app)])];
+    const [lanes, held, running, { waiting }, ended, retired, log, beats] = await Promise.all([
+      readLanes(store, names),
       readHeldNotifications(store, 20),
       readRunningStatus(store, 12),
       readWaitingStatus(store, 5, { ...rules, now: Date.now() }),
@@ -85,12 +90,15 @@ export class FleetWatch {
       readRetiredDevices(store, 8),
       readCommandLog(store, 10),
       Promise.all(
-        apps.map(async (app) => (await readBeats(redis, prefix, app)).map((beat) => ({ ...beat, app }))),
+        names.map(async (app) => (await readBeats(redis, prefix, app)).map((beat) => ({ ...beat, app }))),
       ),
     ]);
     const workers = beats.flat();
     this.#addPace(workers);
-    return { apps: status, held, running, waiting, ended, workers, retired, log, pace: [...this.#pace] };
+    return {
+      ...{ apps: status, lanes, held, running, waiting, ended, workers, retired, log },
+      pace: [...this.#pace],
+    };
   }
 
   #addPace(workers: readonly SeenBeat[]): void {

@@ -1,139 +1,169 @@
 import type { AppStatus } from '@pushfleet/shared/store/app-status';
-import type { NotificationStatus } from '@pushfleet/shared/store/status';
 import { type Html, html } from '../html.ts';
+import {
+  amount,
+  askLink,
+  type Cell,
+  moment,
+  notificationLink,
+  type PieceFrame,
+  table,
+  wishButton,
+} from '../page-pieces.ts';
+import { attention } from './attention.ts';
 import type { FleetView } from './fleet-view.ts';
+import { acceptedWithinS, firstAcceptedOf, spanText } from './latency.ts';
+import { notificationTable } from './notification-table.ts';
 
-export interface OverviewFrame {
-  /** Base path without a slash at its end. */
-  readonly base: string;
-  readonly writable: boolean;
-}
-
-/** What changes while one looks: the body of the overview below the chart. */
-export function overviewParts(view: FleetView, frame: OverviewFrame): Html {
-  const { apps, held, running, waiting, ended, workers, retired, log } = view;
-  const backlog = running.reduce((sum, { pending }) => sum + pending, 0);
-  return html`<p class="figures"><b>${backlog.toLocaleString('en')}</b> recipients wait in the notifications shown</p>
-<section aria-labelledby="apps"><h2 id="apps">Apps</h2>${
-    apps.length === 0
-      ? html`<p>No app is known yet: start a producer.</p>`
-      : apps.map((app) => appCard(app, frame))
-  }
-${held.map(
-  ({ notificationId, heldAt, reason }) =>
-    html`<p class="trouble"><b>Notification ${notificationId} is held</b> by the brake ${since(heldAt)}: ${reason} ${button(frame, 'resumeNotification', notificationId, 'Release')}</p>`,
-)}</section>
-<section aria-labelledby="running"><h2 id="running">Running</h2>${notifications(running, frame, 'Nothing is being sent.')}</section>
-<section aria-labelledby="scheduled"><h2 id="scheduled">Scheduled</h2>${notifications(waiting, frame, 'Nothing waits for its time.')}</section>
-<section aria-labelledby="recent"><h2 id="recent">Recent</h2>${notifications(ended, frame, 'Nothing has ended yet.')}</section>
-<section aria-labelledby="workers"><h2 id="workers">Workers</h2>${table(
+/** What changes while one looks: sections with an id each, so that only those that changed are replaced. */
+export function overviewParts(view: FleetView, frame: PieceFrame): Html {
+  const { running, waiting, ended, workers, retired, log, apps } = view;
+  const severalApps = apps.length > 1;
+  return html`${attention(view, frame)}
+${section('now', 'Now', figures(view))}
+${section(
+  'apps',
+  'Apps',
+  table(
+    'Apps',
+    ['app', 'topic', 'state', 'rate', 'urgent backlog', 'bulk backlog', ''],
+    apps.map((app) => appRow(app, view, frame)),
+    'No app is known yet: start a producer.',
+  ),
+)}
+${section('running', 'Running', notificationTable('Running', running, frame, 'Nothing is being sent.'))}
+${section('scheduled', 'Scheduled', notificationTable('Scheduled', waiting, frame, 'Nothing waits for its time.'))}
+${section('recent', 'Recent', notificationTable('Recent', ended, frame, 'Nothing has ended yet.'))}
+${section('reasons', 'Outcomes by reason', reasons(view, frame))}
+${section(
+  'workers',
+  'Workers',
+  table(
     'Workers',
-    ['worker', 'app', 'connection', 'stream limit', 'in flight', 'takes jobs'],
+    ['worker', 'app', 'connection', 'stream limit', 'in flight', 'takes jobs', 'version'],
     workers.map((one) => [
       one.worker,
       one.app,
       one.connection,
-      one.streamLimit,
-      one.inFlight,
-      one.closedBy.length === 0 ? 'yes' : `no: ${one.closedBy.join(', ')}`,
+      amount(one.streamLimit),
+      amount(one.inFlight),
+      one.closedBy.length === 0 ? 'yes' : html`<span class="words">no: ${one.closedBy.join(', ')}</span>`,
+      one.version,
     ]),
     'No worker has been heard of in the last ten seconds.',
-  )}</section>
-<section aria-labelledby="retired"><h2 id="retired">Retired devices</h2>${table(
+  ),
+)}
+${section(
+  'retired',
+  'Retired devices',
+  table(
     'Retired devices',
     ['token row', 'app', 'reason', ''],
     retired.map((one) => [
       one.tokenId,
       one.app,
       one.reason,
-      button(frame, 'restoreDevices', one.tokenId, 'Switch on again'),
+      wishButton(frame, 'restoreDevices', one.tokenId, 'Switch on again'),
     ]),
     'No device token is switched off by Pushfleet.',
-  )}</section>
-<section aria-labelledby="log"><h2 id="log">Operators’ log</h2>${table(
+  ),
+)}
+${section(
+  'log',
+  'Operators’ log',
+  table(
     'Operators’ log',
-    ['when', 'who', 'what', 'about', 'result'],
+    ['when', 'who', 'what', severalApps ? 'about (app, notification)' : 'about', 'result'],
     log.map(({ at, by, verb, about, succeeded, result }) => [
-      time(at),
+      moment(at),
       by,
       verb,
       about,
-      succeeded === null ? 'not carried out yet' : (result ?? ''),
+      html`<span class="words${succeeded === false && ' trouble'}">${succeeded === null ? 'not carried out yet' : result}</span>`,
     ]),
     'Nobody has asked for anything yet.',
-  )}</section>`;
+  ),
+)}`;
 }
 
-function appCard(
-  { app, topic, environment, paused, pausedBy, pausedAt, stopped }: AppStatus,
-  frame: OverviewFrame,
-): Html {
-  const sends = !paused && stopped.length === 0;
-  return html`<div class="app"><b>${app}</b> <span>${topic}, ${environment}</span>
-<span class="${sends ? 'good' : 'trouble'}">${sends ? 'sends' : paused ? 'paused' : 'stopped'}</span>
-${paused && html`<span>by ${pausedBy ?? 'unknown'} ${since(pausedAt)}</span>`}
-${stopped.map(({ reason, since: at, topic: of, credential }) => html`<span class="trouble">APNs refuses ${of ?? `credential ${credential}`}: ${reason}, ${since(at)}</span>`)}
-${sends ? button(frame, 'pause', app, 'Pause') : button(frame, 'resume', app, 'Resume')}</div>`;
+function section(id: string, title: string, body: Html): Html {
+  return html`<section id="section-${id}" aria-labelledby="${id}"><h2 id="${id}">${title}</h2>${body}</section>`;
 }
 
-function notifications(list: readonly NotificationStatus[], frame: OverviewFrame, none: string): Html {
-  return table(
-    'Notifications',
+function backlog({ lanes }: FleetView, lane: string, app?: string): number {
+  return lanes
+    .filter((one) => one.lane === lane && (app === undefined || one.app === app))
+    .reduce((sum, { unsettled }) => sum + unsettled, 0);
+}
+
+function figures(view: FleetView): Html {
+  const first = firstAcceptedOf([...view.running, ...view.ended]);
+  const within = (share: number) => {
+    const seconds = acceptedWithinS(view.workers, share);
+    if (seconds === null) return '–';
+    return Number.isFinite(seconds) ? `≤ ${spanText(seconds * 1_000)}` : '> 1 h';
+  };
+  const later = view.lanes.reduce((sum, { notNow }) => sum + notNow, 0);
+  const shown: readonly (readonly [string, string, string])[] = [
+    ['Pushes per second', amount(view.pace.at(-1)?.[1] ?? 0), 'answers of APNs, all workers'],
+    ['Urgent backlog', amount(backlog(view, 'urgent')), 'recipients planned, not settled'],
     [
-      'id',
-      'app',
-      'state',
-      'progress',
-      'recipients',
-      'accepted',
-      'refused',
-      'failed',
-      'pending',
-      'due',
-      'reasons',
-      '',
+      'Bulk backlog',
+      amount(backlog(view, 'bulk')),
+      later === 0 ? 'recipients planned, not settled' : `${amount(later)} of both lanes later or held`,
     ],
-    list.map((n) => [
-      n.notificationId,
-      n.app,
-      n.state,
-      html`<progress max="${Math.max(1, n.recipients)}" value="${n.recipients - n.pending}" aria-label="settled of notification ${n.notificationId}"></progress>`,
-      ...[n.recipients, n.accepted, n.rejected + n.retired, n.failed, n.pending].map((count) =>
-        count.toLocaleString('en'),
-      ),
-      time(n.dueAt),
-      Object.entries(n.reasons)
-        .map(([reason, count]) => `${reason} ${count}`)
-        .join(', ') ||
-        (n.error ?? ''),
-      n.pending > 0 && ['planning', 'sending', 'held'].includes(n.state)
-        ? button(frame, 'cancel', n.notificationId, 'Cancel')
-        : '',
+    [
+      'Due to first accepted',
+      first === null ? '–' : spanText(first.p50Ms),
+      first === null
+        ? 'no recent notification'
+        : `half of ${first.count} recent; slowest ${spanText(first.maxMs)}`,
+    ],
+    ['Due to accepted', within(0.5), `half of the recipients; 95 %: ${within(0.95)}`],
+    [
+      'Workers',
+      amount(view.workers.length),
+      `${view.workers.filter(({ closedBy }) => closedBy.length === 0).length} take jobs`,
+    ],
+  ];
+  return html`<dl class="figures">${shown.map(([name, value, more]) => html`<div><dt>${name}</dt><dd><b>${value}</b> <small>${more}</small></dd></div>`)}</dl>`;
+}
+
+function appRow(status: AppStatus, view: FleetView, frame: PieceFrame): Cell[] {
+  const { app, topic, environment, paused, stopped, ratePerSecond, rateFrom } = status;
+  const sends = !paused && stopped.length === 0;
+  // What applies without an operator's word stands in the producer's settings, which the board does not have.
+  const rate =
+    ratePerSecond !== null ? `${amount(ratePerSecond)}/s` : rateFrom === 'operator' ? 'no limit' : 'as set';
+  return [
+    app,
+    `${topic}, ${environment}`,
+    html`<span class="${sends ? 'good' : 'trouble'}">${sends ? 'sends' : paused ? 'paused' : 'stopped'}</span>`,
+    rate,
+    amount(backlog(view, 'urgent', app)),
+    amount(backlog(view, 'bulk', app)),
+    paused ? '' : askLink(frame, 'pause', app, 'Pause'),
+  ];
+}
+
+/** Over the notifications shown: which reasons, how many recipients, and where to look. */
+function reasons({ running, ended }: FleetView, frame: PieceFrame): Html {
+  const found = new Map<string, { recipients: number; ids: string[] }>();
+  for (const { notificationId, reasons: of } of [...running, ...ended]) {
+    for (const [reason, count] of Object.entries(of)) {
+      const seen = found.get(reason) ?? { recipients: 0, ids: [] };
+      found.set(reason, { recipients: seen.recipients + count, ids: [...seen.ids, notificationId] });
+    }
+  }
+  const sorted = [...found].sort(([, a], [, b]) => b.recipients - a.recipients);
+  return table(
+    'Outcomes by reason',
+    ['reason', 'recipients', 'in notifications'],
+    sorted.map(([reason, { recipients, ids }]) => [
+      reason,
+      amount(recipients),
+      html`<span class="words">${ids.slice(0, 8).map((id) => html`${notificationLink(frame, id)} `)}${ids.length > 8 && `and ${ids.length - 8} more`}</span>`,
     ]),
-    none,
+    'APNs has refused nobody in the notifications shown.',
   );
-}
-
-function table(
-  name: string,
-  head: readonly string[],
-  rows: readonly (readonly (string | number | Html)[])[],
-  none: string,
-): Html {
-  if (rows.length === 0) return html`<p class="none">${none}</p>`;
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="${name}"><table><thead><tr>${head.map((one) => html`<th scope="col">${one}</th>`)}</tr></thead>
-<tbody>${rows.map((row) => html`<tr>${row.map((cell) => html`<td>${cell}</td>`)}</tr>`)}</tbody></table></div>`;
-}
-
-function button({ base, writable }: OverviewFrame, verb: string, about: string, label: string): Html {
-  if (!writable) return html``;
-  return html`<button form="act" formaction="${base}/actions/${verb}" name="about" value="${about}" aria-label="${label} ${about}">${label}</button>`;
-}
-
-function since(at: string | null): string {
-  return at === null ? '' : `since ${time(at)}`;
-}
-
-function time(iso: string | null): string {
-  return iso === null ? '–' : `${iso.slice(0, 19).replace('T', ' ')} UTC`;
 }

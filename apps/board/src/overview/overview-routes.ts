@@ -1,18 +1,23 @@
 import { fileURLToPath } from 'node:url';
 import { fastifySSE } from '@fastify/sse';
 import staticFiles from '@fastify/static';
+import { readAppStatus } from '@pushfleet/shared/store/app-status';
 import {
   type Command,
   commandSchema,
   readCommandResult,
   requestCommand,
 } from '@pushfleet/shared/store/commands';
+import { readLanes } from '@pushfleet/shared/store/fleet-figures';
+import { readStatus, type StatusRules } from '@pushfleet/shared/store/status';
 import type { Store } from '@pushfleet/shared/store/store';
 import type { FastifyInstance, FastifyReply } from 'fastify';
+import { sayNo } from '../error-page.ts';
 import type { Hide } from '../hidden-text.ts';
 import { Html, html } from '../html.ts';
 import { page } from '../layout.ts';
 import { isScript } from '../session-guard.ts';
+import { ASKED_ABOUT, cancelQuestion, confirmPart, pauseQuestion, type Question } from './confirm-page.ts';
 import type { FleetView, FleetWatch } from './fleet-view.ts';
 import { overviewParts } from './overview-page.ts';
 
@@ -24,12 +29,18 @@ export interface OverviewOptions {
   readonly writable: boolean;
   readonly hide: Hide;
   /** Null where the board has no MySQL: the page says what is missing. */
-  readonly fleet: { readonly watch: FleetWatch; readonly store: () => Promise<Store> } | null;
+  readonly fleet: {
+    readonly watch: FleetWatch;
+    readonly store: () => Promise<Store>;
+    readonly rules: Omit<StatusRules, 'now'>;
+  } | null;
 }
 
 const PUBLIC = fileURLToPath(new URL('../../public/', import.meta.url));
 const UPLOT = fileURLToPath(new URL('./', import.meta.resolve('uplot')));
 const EVENTS_EVERY_MS = 2_000;
+/** Then the browser asks anew: with a session that has ended it is told so, with another it is renewed. */
+const STREAM_ENDS_AFTER_MS = 60_000;
 const PATIENCE_MS = 5_000;
 
 /** The overview, its files, its events, and the wishes of operators. To be registered behind the login. */
@@ -38,12 +49,12 @@ export async function overviewRoutes(scope: FastifyInstance, options: OverviewOp
   await scope.register(staticFiles, { root: PUBLIC, prefix: '/assets/', decorateReply: false });
   await scope.register(staticFiles, { root: UPLOT, prefix: '/assets/uplot/', decorateReply: false });
   await scope.register(fastifySSE);
-  const send = (reply: FastifyReply, body: ReturnType<typeof html>) => {
+  const send = (reply: FastifyReply, body: Html, title = 'Overview') => {
     const { session } = reply.request;
     const notice = session.get('notice');
     if (notice !== undefined) session.set('notice', undefined);
     const csrf = reply.generateCsrf();
-    const frame = { title: 'Overview', base, user, hasLogin, csrf, notice };
+    const frame = { title, base, user, hasLogin, csrf, notice };
     return reply.type('text/html; charset=utf-8').send(page(frame, body));
   };
   const parts = async () => {
@@ -57,7 +68,8 @@ export async function overviewRoutes(scope: FastifyInstance, options: OverviewOp
     const { html: markup } = await parts();
     return send(
       reply,
-      html`<section aria-labelledby="pace"><h2 id="pace">Pushes per second</h2><div id="chart" data-events="${base}/events"></div></section>
+      html`<section aria-labelledby="pace"><h2 id="pace">Pushes per second</h2><div id="chart" data-base="${base}" role="img" aria-label="Answers of APNs per second in the last ten minutes"></div>
+<p id="stream" role="status"></p></section>
 <div id="live">${new Html(markup)}</div>`,
     );
   });
@@ -75,10 +87,26 @@ export async function overviewRoutes(scope: FastifyInstance, options: OverviewOp
       if (message !== null) void reply.sse.send({ data: message }).catch(() => {});
     };
     reply.sse.keepAlive();
-    reply.sse.onClose(() => listeners.delete(tell));
+    const end = setTimeout(() => reply.sse.close(), STREAM_ENDS_AFTER_MS);
+    reply.sse.onClose(() => {
+      clearTimeout(end);
+      listeners.delete(tell);
+    });
     listeners.add(tell);
     tell(await parts());
   });
+  scope.get<{ Params: { verb: string }; Querystring: { about?: string } }>(
+    '/confirm/:verb',
+    async (request, reply) => {
+      if (!writable) return sayNo(request, reply, base, 403, READ_ONLY);
+      const { verb } = request.params;
+      const { about = '' } = request.query;
+      const question = await questionOf(await fleet.store(), fleet.rules, verb, about);
+      if (question === null)
+        return sayNo(request, reply, base, 404, 'There is nothing of that name to decide.');
+      return send(reply, confirmPart(base, verb, about, question), question.title);
+    },
+  );
   scope.post<{ Params: { verb: string }; Body: { about?: string } }>(
     '/actions/:verb',
     {
@@ -86,10 +114,9 @@ export async function overviewRoutes(scope: FastifyInstance, options: OverviewOp
         isScript(request) ? done() : scope.csrfProtection(request, reply, done),
     },
     async (request, reply) => {
-      if (!writable)
-        return reply.status(403).send({ error: 'This board is read-only (PUSHFLEET_BOARD_WRITABLE).' });
+      if (!writable) return sayNo(request, reply, base, 403, READ_ONLY);
       const command = commandOf(request.params.verb, request.body?.about ?? '');
-      if (command === null) return reply.status(400).send({ error: 'The board knows no such wish.' });
+      if (command === null) return sayNo(request, reply, base, 400, 'The board knows no such wish.');
       const store = await fleet.store();
       const id = await requestCommand(store, command, `board: ${user}`);
       const result = await resultOf(store, id);
@@ -102,6 +129,23 @@ export async function overviewRoutes(scope: FastifyInstance, options: OverviewOp
 
 const NOTHING_TO_SEE = html`<p class="none">The board has no MySQL, so there is no overview: set PUSHFLEET_MYSQL_URL and PUSHFLEET_MYSQL_PASSWORD
 to the account of deploy/grants/board.sql. The queues can be seen without it.</p>`;
+
+const READ_ONLY = 'This board is read-only (PUSHFLEET_BOARD_WRITABLE).';
+
+async function questionOf(
+  store: Store,
+  rules: Omit<StatusRules, 'now'>,
+  verb: string,
+  about: string,
+): Promise<Question | null> {
+  if (!ASKED_ABOUT.includes(verb) || commandOf(verb, about) === null) return null;
+  if (verb === 'cancel') {
+    const status = await readStatus(store, about, { ...rules, now: Date.now() });
+    return status && cancelQuestion(status);
+  }
+  const app = (await readAppStatus(store, null)).find((one) => one.app === about);
+  return app === undefined ? null : pauseQuestion(app, await readLanes(store, [about]));
+}
 
 function commandOf(verb: string, about: string): Command | null {
   const wishes: Readonly<Record<string, unknown>> = {

@@ -77,10 +77,15 @@ async function readDecisions({ database, tables }: Store): Promise<AppDecisions[
 const SETTLED = 'b.accepted + b.rejected + b.retired + b.expired + b.cancelled + b.failed';
 
 /**
- * Batches that never left MySQL are most of a large audience: the index alone answers for them. Apps are named
- * one by one, or the settled batches of a month are walked.
+ * The backlog by app and lane. Batches that never left MySQL are most of a large audience: the index alone answers
+ * for them. Apps are named one by one, or the settled batches of a month are walked.
+ *
+ * @param apps one at least
  */
-async function readLanes({ database, tables }: Store, apps: readonly string[]): Promise<LaneFigures[]> {
+export async function readLanes(
+  { database, tables }: Store,
+  apps: readonly string[],
+): Promise<LaneFigures[]> {
   const left = `b.size - IF(b.state = 'planned', 0, ${SETTLED})`;
   const later = "b.state = 'parked' AND b.not_before > UTC_TIMESTAMP(3)";
   const rows = await database.arrays(

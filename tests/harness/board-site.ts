@@ -1,0 +1,120 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import axe from 'axe-core';
+import type { BrowserContext, Page } from 'playwright-core';
+import type { Fleet } from './fleet.ts';
+import { type FleetProcess, startProcess } from './fleet-process.ts';
+
+export const BOARD_USER = 'ops';
+export const BOARD_PASSWORD = 'a long password';
+
+export interface BoardSite {
+  /** Without a slash at its end, with the base path. */
+  readonly url: string;
+  readonly process: FleetProcess;
+  stop(): Promise<void>;
+}
+
+/** The board as a process, writable, with an account of MySQL that has exactly the rights of deploy/grants/board.sql. */
+export async function startBoardSite(
+  fleet: Fleet,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<BoardSite> {
+  const user = `b${randomBytes(3).toString('hex')}`;
+  const board = startProcess(['board'], {
+    ...fleet.environment,
+    PUSHFLEET_MYSQL_URL: await restrictedAccount(fleet, user),
+    PUSHFLEET_BOARD_PORT: '0',
+    PUSHFLEET_BOARD_USER: BOARD_USER,
+    PUSHFLEET_BOARD_PASSWORD: BOARD_PASSWORD,
+    PUSHFLEET_BOARD_WRITABLE: 'true',
+    ...settings,
+  });
+  await board.printed('"board.ready"');
+  return {
+    url: /"url":"([^"]+)"/.exec(board.output())![1]!.replace(/\/$/, ''),
+    process: board,
+    async stop() {
+      await board.stop();
+      await fleet.database.query(`DROP USER IF EXISTS '${user}'@'%'`).catch(() => {});
+    },
+  };
+}
+
+async function restrictedAccount({ database }: Fleet, user: string): Promise<string> {
+  const grants = readFileSync(new URL('../../deploy/grants/board.sql', import.meta.url), 'utf8')
+    .replace(/^--.*$/gm, '')
+    .replace(/\$\{(BACKEND|STATE)\}/g, database.name)
+    .replaceAll(/'pushfleet_board'@'[^']+'/g, `'${user}'@'%'`)
+    .replace(/(?<=IDENTIFIED BY ')[^']+/, 'only-for-tests');
+  for (const statement of grants.split(';')) if (statement.trim() !== '') await database.query(statement);
+  const url = new URL(database.url);
+  url.username = user;
+  url.password = 'only-for-tests';
+  return url.href;
+}
+
+/** What a browser asked for and got: to be searched when it is done. */
+export interface Traffic {
+  readonly requests: string[];
+  /** Bodies of all answers that are text, with their addresses. */
+  bodies(): Promise<readonly { readonly url: string; readonly body: string }[]>;
+}
+
+/** Begins before the first page of the context is opened. */
+export function recordTraffic(context: BrowserContext): Traffic {
+  const requests: string[] = [];
+  const bodies: Promise<{ url: string; body: string } | null>[] = [];
+  context.on('request', (request) => {
+    if (!/^(data|blob|about):/.test(request.url())) requests.push(request.url());
+  });
+  context.on('response', (response) => {
+    const url = response.url();
+    // A stream of events has no end to wait for: what it brings is read in the pages.
+    if (url.endsWith('/events') || !/text|json|javascript/.test(response.headers()['content-type'] ?? ''))
+      return;
+    bodies.push(
+      response.text().then(
+        (body) => ({ url, body }),
+        () => null,
+      ),
+    );
+  });
+  return {
+    requests,
+    bodies: async () => (await Promise.all(bodies)).filter((body) => body !== null),
+  };
+}
+
+/** What axe-core calls serious or critical on the page, in both themes, with the elements. */
+export async function seriousFaults(page: Page): Promise<string[]> {
+  const found: string[] = [];
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    await page.evaluate(axe.source);
+    const { violations } = await page.evaluate(() =>
+      (globalThis as unknown as { axe: { run(): Promise<axe.AxeResults> } }).axe.run(),
+    );
+    for (const { id, impact, nodes } of violations)
+      if (impact === 'serious' || impact === 'critical')
+        found.push(
+          `${colorScheme} ${id}: ${nodes
+            .map(({ html }) => html)
+            .join(' ')
+            .slice(0, 600)}`,
+        );
+  }
+  return found;
+}
+
+/** Pixels by which the page is wider than its window. */
+export function overhang(page: Page): Promise<number> {
+  return page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth');
+}
+
+export async function logIn(page: Page, url: string, password = BOARD_PASSWORD): Promise<void> {
+  await page.goto(`${url}/`);
+  await page.getByLabel('User').fill(BOARD_USER);
+  await page.getByLabel('Password').fill(password);
+  await page.keyboard.press('Enter');
+}
