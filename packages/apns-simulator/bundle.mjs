@@ -27,6 +27,10 @@ const { metafile } = await build({
   platform: 'node',
   format: 'esm',
   target: 'node20',
+  // Of libraries in CommonJS, for Node's own modules.
+  banner: {
+    js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+  },
   // Names stay as they are, for stack traces.
   minifySyntax: true,
   minifyWhitespace: true,
