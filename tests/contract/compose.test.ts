@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from '@jest/globals';
 import {
   boardSettings,
+  overviewSettings,
   producerSettings,
   toolSettings,
   workerSettings,
@@ -21,14 +22,14 @@ const example = readFileSync(`${root}.env.example`, 'utf8');
 const { services, secrets: secretFiles } = readCompose();
 const names = Object.keys(services);
 const ours = names.filter((name) => services[name]!.image === 'pushfleet');
-const ONCE = ['settings', 'migrate'];
+const ONCE = ['settings', 'migrate', 'board-account'];
 
 const PROCESSES: Readonly<Record<string, readonly string[]>> = {
   settings: [...producerSettings, ...workerSettings, ...boardSettings, ...toolSettings],
   migrate: toolSettings,
   producer: producerSettings,
   worker: workerSettings,
-  board: boardSettings,
+  board: [...boardSettings, ...overviewSettings],
 };
 /** What a service leaves out on purpose: fixed by the image, or by this file. */
 const LEFT_OUT: readonly string[] = [
@@ -108,6 +109,22 @@ test('nothing of .env, no secret and no network of the fleet reaches the demonst
   expect(
     [...source.matchAll(/\$\{(\w+)/g)].map(([, name]) => name).filter((name) => name !== 'DEMO_BOARD_PORT'),
   ).toEqual([]);
+});
+
+test('the board has an account of its own, which comes with the database beside it', () => {
+  const { board, producer, 'board-account': account } = services;
+  expect(new URL(String(board!.environment!.PUSHFLEET_MYSQL_URL)).username).toBe('pushfleet_board');
+  expect(new URL(String(producer!.environment!.PUSHFLEET_MYSQL_URL)).username).toBe('pushfleet');
+  expect(board!.secrets!.filter((one) => producer!.secrets!.includes(one))).toEqual([]);
+  expect(started('database')).toEqual(['settings', 'database', 'board-account']);
+  expect(account!.volumes).toEqual(['./deploy/grants:/grants:ro']);
+  const script = readFileSync(`${root}deploy${account!.command![1]}`, 'utf8');
+  const given = readFileSync(`${root}deploy/grants/board.sql`, 'utf8');
+  const placeholders = new Set([...given.matchAll(/\$\{(\w+)\}/g)].map(([all]) => all));
+  expect(
+    [...placeholders].filter((one) => !script.includes(`s/\\${one}/`) && !script.includes(`s/${one}/`)),
+  ).toEqual([]);
+  for (const name of Object.keys(account!.environment!)) expect(script).toContain(`$${name}`);
 });
 
 test('any number of workers can run: no host port, no name', () => {

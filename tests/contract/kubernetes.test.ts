@@ -11,6 +11,7 @@ import { loadConfig } from '@pushfleet/shared/platform/config';
 import { startHealthServer } from '@pushfleet/shared/platform/health-server';
 import {
   boardSettings,
+  overviewSettings,
   producerSettings,
   toolSettings,
   workerSettings,
@@ -34,7 +35,7 @@ const MODELS = { Deployment, Job, NetworkPolicy, PodDisruptionBudget, Service, S
 const SETTINGS_OF = {
   producer: producerSettings,
   worker: workerSettings,
-  board: boardSettings,
+  board: [...boardSettings, ...overviewSettings],
   migrate: toolSettings,
 } as const;
 type Component = keyof typeof SETTINGS_OF;
@@ -239,7 +240,7 @@ test('only who must may reach MySQL, Redis and Apple; and the example reaches it
   expect(open('migrate')).toEqual([3306]);
   expect(open('producer')).toEqual([3306, 6379, 6380, 26379]);
   expect(open('worker')).toEqual([6379, 6380, 26379, 443, 2197]);
-  expect(open('board')).toEqual([6379, 6380, 26379]);
+  expect(open('board')).toEqual([3306, 6379, 6380, 26379]);
   for (const name of Object.keys(SETTINGS_OF) as Component[])
     for (const [setting, value] of Object.entries(envFile(`settings/${name}.env`)))
       if (setting.endsWith('_URL'))

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from '@jest/globals';
 import {
   boardSettings,
+  overviewSettings,
   producerSettings,
   toolSettings,
   workerSettings,
@@ -18,7 +19,7 @@ const UNITS = fileURLToPath(new URL('../../deploy/systemd/', import.meta.url));
 const SETTINGS_OF: Readonly<Record<string, readonly string[]>> = {
   producer: producerSettings,
   worker: workerSettings,
-  board: boardSettings,
+  board: [...boardSettings, ...overviewSettings],
   migrate: toolSettings,
 };
 const services = readdirSync(UNITS).filter((name) => name.endsWith('.service'));
@@ -61,6 +62,12 @@ test('all units are hardened alike, each with a user of its own, and V8 may comp
   expect(new Set(services.map((name) => hardening(name).trim())).size).toBe(1);
   expect(new Set(services.flatMap((name) => valuesOf(name, 'User'))).size).toBe(services.length);
   for (const name of services) expect(valuesOf(name, 'MemoryDenyWriteExecute')).toEqual(['no']);
+});
+
+test('the board has an account of MySQL that is not the producer’s', () => {
+  const user = (name: string) =>
+    /^PUSHFLEET_MYSQL_URL=mysql:\/\/(\w+)@/m.exec(readFileSync(join(UNITS, `etc/${name}.env`), 'utf8'))?.[1];
+  expect([user('board'), user('producer')]).toEqual(['pushfleet_board', 'pushfleet_producer']);
 });
 
 test('each file of settings has an example, whose settings exist', () => {

@@ -53,6 +53,7 @@ const ENV: Variables = {
   PUSHFLEET_APNS_CA_FILE: '/config/ca.pem',
 };
 const MYSQL_PASSWORD = 'not-a-secret-outside';
+const BOARD_MYSQL_PASSWORD = 'another-one';
 
 beforeAll(async () => {
   if (why !== null) return;
@@ -66,6 +67,7 @@ beforeAll(async () => {
     apns_key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
     mysql_password: MYSQL_PASSWORD,
     board_password: 'board',
+    board_mysql_password: BOARD_MYSQL_PASSWORD,
   };
   for (const [name, value] of Object.entries(secrets))
     writeFileSync(join(directory, name), value, { mode: 0o444 });
