@@ -85,22 +85,33 @@ export async function untilSent(mysql, ids) {
 }
 
 /**
- * Runs `work` and tells how long it took and what each process used, less what it uses when idle.
+ * Seconds of processor that each process uses in a second of having nothing to do.
+ *
+ * @returns {Promise<Record<string, number>>}
+ */
+export async function idleUse(processes) {
+  await sleep(1_000);
+  const before = usage(processes);
+  await sleep(IDLE_MS);
+  const after = usage(processes);
+  return Object.fromEntries(
+    Object.keys(processes).map((name) => [name, (after[name] - before[name]) / (IDLE_MS / 1_000)]),
+  );
+}
+
+/**
+ * Runs `work`, which tells how many seconds it took, and tells what each process used, less its `idleUse`.
  *
  * @returns {Promise<{seconds: number, cpu: Record<string, number>, peakMb: Record<string, number>}>}
  */
-export async function measured(processes, work) {
-  await sleep(1_000);
-  const idleBefore = usage(processes);
-  await sleep(IDLE_MS);
+export async function measured(processes, idle, work) {
   const before = usage(processes);
   const seconds = await work();
   const after = usage(processes);
   const cpu = {};
   const peakMb = {};
   for (const [name, pid] of Object.entries(processes)) {
-    const idle = (before[name] - idleBefore[name]) / (IDLE_MS / 1_000);
-    cpu[name] = after[name] - before[name] - idle * seconds;
+    cpu[name] = after[name] - before[name] - idle[name] * seconds;
     peakMb[name] = peakMemoryMb(pid);
   }
   return { seconds, cpu, peakMb };

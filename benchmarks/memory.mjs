@@ -11,17 +11,26 @@ import { seed, start, startServers } from './bench-installation.mjs';
 import { peakMemoryMb } from './processes.mjs';
 
 const SIZES = [10_000, 1_000_000, 10_000_000];
+const SESSIONS = ['node-apn', 'native'];
+/** The simulator is not what is measured. */
+const FAST = ['--fast'];
 const LONGEST_MS = 90 * 60_000;
 
-/** @returns {Promise<number>} exit code */
+/**
+ * @param {string[]} args a session (left out: node-apn), then sizes
+ * @returns {Promise<number>} exit code
+ */
 export async function run(args, say) {
-  const sizes = args.length > 0 ? args.map((arg) => Number(arg.replaceAll('_', ''))) : SIZES;
+  const session = SESSIONS.find((name) => name === args[0]) ?? 'node-apn';
+  const given = args.filter((arg) => !SESSIONS.includes(arg));
+  const sizes = given.length > 0 ? given.map((arg) => Number(arg.replaceAll('_', ''))) : SIZES;
   if (sizes.some((size) => !Number.isInteger(size) || size < 1)) {
-    process.stderr.write('sizes are whole numbers of recipients: npm run bench -- memory 10000 1000000\n');
+    process.stderr.write('whole numbers of recipients: npm run bench -- memory native 10000 1000000\n');
     return 2;
   }
+  say(`session: ${session}`);
   const rows = [];
-  for (const size of sizes) rows.push(await measure(size, say));
+  for (const size of sizes) rows.push(await measure(size, session, say));
   say('\nrecipients    producer MB  worker MB  Redis MB  planned in s  accepted in s');
   for (const row of rows) {
     say(
@@ -42,14 +51,15 @@ export async function run(args, say) {
   return 0;
 }
 
-async function measure(size, say) {
+async function measure(size, session, say) {
   const directory = mkdtempSync(join(tmpdir(), 'pushfleet-bench-'));
   const stops = [];
   try {
-    const { environment, mysql, redisUrl } = await startServers(directory, stops);
+    const { environment, mysql, redisUrl } = await startServers(directory, stops, FAST);
     await seed(mysql, size, say);
-    const producer = await start(['producer'], environment, '"producer.started"', stops);
-    const worker = await start(['worker'], environment, '"worker.started"', stops);
+    const settings = { ...environment, PUSHFLEET_APNS_SESSION: session };
+    const producer = await start(['producer'], settings, '"producer.started"', stops);
+    const worker = await start(['worker'], settings, '"worker.started"', stops);
     const startedAt = performance.now();
     await mysql.query('START TRANSACTION');
     await mysql.query(

@@ -28,14 +28,10 @@ const NAMES = {
   h2load: 'h2load (nghttp2, C)',
 };
 
-/** @returns {Promise<number>} exit code */
-export async function run(_, say) {
-  const { text } = await measureWire(say);
-  say(`\n${text.join('\n')}`);
-  return 0;
-}
+export const title = 'A push on the wire';
 
-async function measureWire(say) {
+/** @returns {Promise<{text: string[], figures: object}>} */
+export async function measure(say) {
   demandNghttp2();
   const directory = mkdtempSync(join(tmpdir(), 'pushfleet-bench-'));
   const server = await startNghttpd(directory);
@@ -62,6 +58,7 @@ function section(rows) {
   const cost = (client) => median(rows[client].map(({ microseconds }) => microseconds));
   const native = cost('native');
   return {
+    figures: { nodeApn: cost('node-apn'), native, h2load: cost('h2load') },
     text: [
       `CPU of the client process per push: user and system, TLS included. One connection, ${IN_FLIGHT} requests in flight, an alert of ${PAYLOAD.length} bytes with all its headers, to nghttpd on the same machine; median of ${ROUNDS} rounds.`,
       '',

@@ -1,21 +1,30 @@
 /**
- * `npm run bench -- [memory [SIZE …] | costs [SIZE] | wire | end-to-end [SIZE …]]`: measurements that take minutes.
- * They print the machine, what they did and a table; they assert nothing.
+ * `npm run bench`: all that docs/benchmarks.md shows of speed, in less than ten minutes, and writes it there.
+ * `npm run bench -- NAME [SIZE ...]`: one of them, printed; `memory` and `costs` only so. They assert nothing.
  */
-import { cpus, totalmem } from 'node:os';
+import { measureAll } from '../benchmarks/all.mjs';
+import { machineLine } from '../benchmarks/report.mjs';
 import { ensureInstalledAndBuilt } from './setup.mjs';
 
-const BENCHMARKS = ['memory', 'costs', 'wire', 'end-to-end'];
-const [name = 'memory', ...args] = process.argv.slice(2);
+const PARTS = ['wire', 'end-to-end', 'latency', 'urgent', 'planning'];
+/** They take longer, or ask something else. */
+const OTHERS = ['memory', 'costs'];
+const [name, ...args] = process.argv.slice(2);
 const say = (line) => process.stdout.write(`${line}\n`);
 
-if (!BENCHMARKS.includes(name)) {
-  process.stderr.write(`there is no benchmark "${name}"; there is: ${BENCHMARKS.join(', ')}\n`);
+if (name !== undefined && ![...PARTS, ...OTHERS].includes(name)) {
+  process.stderr.write(`there is no benchmark "${name}"; there is: ${[...PARTS, ...OTHERS].join(', ')}\n`);
   process.exit(2);
 }
 ensureInstalledAndBuilt();
-say(
-  `${cpus().length} × ${cpus()[0].model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`,
-);
-const { run } = await import(`../benchmarks/${name}.mjs`);
-process.exitCode = await run(args, say);
+say(machineLine());
+if (name === undefined) await measureAll(PARTS, say);
+else {
+  const benchmark = await import(`../benchmarks/${name}.mjs`);
+  if (OTHERS.includes(name)) process.exitCode = await benchmark.run(args, say);
+  else {
+    const sizes = args.map((arg) => Number(arg.replaceAll('_', '')));
+    const { text } = await benchmark.measure(say, sizes.length > 0 ? { sizes, size: sizes[0] } : {});
+    say(`\n${text.join('\n')}`);
+  }
+}

@@ -1,0 +1,68 @@
+/** The headline: from the row to `sent` with APNs at a distance, by one, two and four workers. */
+import {
+  idleUse,
+  insertBroadcast,
+  measured,
+  startFleet,
+  untilSent,
+  withInstallation,
+} from './installation-run.mjs';
+import { table } from './report.mjs';
+
+const LATENCY_MS = 50;
+/** The simulator's limit, as APNs' own is. */
+const STREAMS = 1_000;
+const WORKERS = [1, 2, 4];
+const SIZE = 500_000;
+const WARM_UP = 20_000;
+
+export const title = `With APNs ${LATENCY_MS} ms away`;
+
+/** @returns {Promise<{text: string[], figures: object}>} */
+export async function measure(say, { size = SIZE, workers = WORKERS } = {}) {
+  return withInstallation({ size, smaller: [WARM_UP], latencyMs: LATENCY_MS }, say, async (installation) => {
+    const rows = [];
+    for (const count of workers) rows.push(await broadcast(installation, size, count, say));
+    return section(size, rows);
+  });
+}
+
+async function broadcast(installation, size, workers, say) {
+  const { mysql, groups, pids } = installation;
+  const fleet = await startFleet(installation, { session: 'native', workers });
+  try {
+    await untilSent(mysql, [await insertBroadcast(mysql, groups.get(WARM_UP))]);
+    const processes = { ...fleet.processes, simulator: pids.simulator };
+    const run = await measured(processes, await idleUse(processes), async () =>
+      untilSent(mysql, [await insertBroadcast(mysql, groups.get(size))]),
+    );
+    const perSecond = size / run.seconds;
+    const cores = Object.values(run.cpu).reduce((sum, seconds) => sum + seconds, 0) / run.seconds;
+    say(`  ${workers} at ${LATENCY_MS} ms: ${Math.round(perSecond)} a second, ${cores.toFixed(2)} cores`);
+    return { workers, perSecond, cores };
+  } finally {
+    await fleet.stop();
+  }
+}
+
+function section(size, rows) {
+  const mostPerConnection = (STREAMS / LATENCY_MS) * 1_000;
+  return {
+    figures: { mostPerConnection, rows },
+    text: [
+      `${size.toLocaleString('en')} recipients, native session, each answer ${LATENCY_MS} ms after its request, ${STREAMS.toLocaleString('en')} streams a connection: one connection can carry ${mostPerConnection.toLocaleString('en')} a second at most (streams ÷ latency). A tenth of the window, 32 slots at most, is kept for urgent pushes. Cores: of all processes together, the simulator's too.`,
+      '',
+      ...table(
+        ['workers', 'pushes a second', 'of what the connections can carry', 'cores in use'],
+        rows.map(({ workers, perSecond, cores }) => [
+          String(workers),
+          Math.round(perSecond).toLocaleString('en'),
+          `${Math.round((perSecond / mostPerConnection / workers) * 100)} %`,
+          cores.toFixed(2),
+        ]),
+      ),
+      '',
+      'Where the cores in use are all that the machine has, the machine is the limit, not the connections.',
+    ],
+  };
+}
