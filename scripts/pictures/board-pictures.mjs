@@ -37,7 +37,9 @@ export async function takeBoardPictures({ executablePath, board, login, broadcas
     await save('overview-phone.png', await shot(phone));
     const [{ page }] = themes;
     await open(page, `${board}/queues`);
-    await page.getByText(/bulk/i).first().waitFor();
+    await page.getByRole('link', { name: 'bulk' }).first().click();
+    await page.getByText('Loading').waitFor({ state: 'hidden' });
+    await page.waitForLoadState('networkidle');
     await save('queues-light.png', await shot(page));
     for (const { theme, page } of themes) {
       await open(page, `${board}/notifications/${broadcast}`);

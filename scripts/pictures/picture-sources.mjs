@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
+const HERE = fileURLToPath(new URL('../..', import.meta.url));
 export const FOLDER = 'docs/pictures';
 export const MANIFEST = `${FOLDER}/manifest.json`;
 
@@ -47,35 +47,35 @@ export const PICTURES = {
 };
 
 /** Of the sources as they are, without tests, per picture. */
-export function sourceHashes() {
+export function sourceHashes(root = HERE) {
   const known = new Map();
   const hashOf = (sources) => {
     const key = sources.join();
-    if (!known.has(key)) known.set(key, digest(sources.flatMap(filesIn).sort()));
+    if (!known.has(key)) known.set(key, digest(root, sources.flatMap((path) => filesIn(root, path)).sort()));
     return known.get(key);
   };
   return Object.fromEntries(Object.entries(PICTURES).map(([name, sources]) => [name, hashOf(sources)]));
 }
 
 /** What is wrong with the pictures that are stored; empty where nothing is. */
-export function stalePictures() {
+export function stalePictures(root = HERE) {
   if (!existsSync(join(root, MANIFEST))) return [`${MANIFEST} is missing`];
   const recorded = JSON.parse(readFileSync(join(root, MANIFEST), 'utf8'));
-  const now = sourceHashes();
+  const now = sourceHashes(root);
   return Object.keys(PICTURES).flatMap((name) => {
     if (!existsSync(join(root, FOLDER, name))) return [`${name} is missing`];
     return recorded[name] === now[name] ? [] : [name];
   });
 }
 
-function filesIn(path) {
+function filesIn(root, path) {
   if (statSync(join(root, path)).isFile()) return [path];
   return readdirSync(join(root, path), { withFileTypes: true })
     .filter(({ name }) => !name.startsWith('.') && !name.endsWith('.test.ts'))
-    .flatMap(({ name }) => filesIn(`${path}/${name}`));
+    .flatMap(({ name }) => filesIn(root, `${path}/${name}`));
 }
 
-function digest(files) {
+function digest(root, files) {
   const hash = createHash('sha256');
   for (const file of files)
     hash

@@ -17,7 +17,7 @@ export async function writeApiReference() {
       tsconfig: `${library}/tsconfig.json`,
       plugin: ['typedoc-plugin-markdown'],
       outputs: [{ name: 'markdown', path: out }],
-      name: '@pushfleet/producer',
+      name: 'API of @pushfleet/producer',
       readme: 'none',
       disableSources: true, // its links would need the address of the repository
       excludePrivate: true,

@@ -11,7 +11,9 @@ const OF_MACS = '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome';
  * @throws Error where there is none: diagrams are never left out
  */
 export async function openChromium() {
-  const executablePath = findChromium();
+  const given = process.env.PUSHFLEET_TEST_CHROMIUM;
+  if (given && !isProgram(given)) throw new Error(`PUSHFLEET_TEST_CHROMIUM is ${given}, which is no program`);
+  const executablePath = given || findChromium();
   if (executablePath === null)
     throw new Error(
       'no Chromium found, and the diagrams are drawn in one: install it (apt-get install chromium), or name its program in PUSHFLEET_TEST_CHROMIUM',
@@ -23,7 +25,6 @@ export async function openChromium() {
 }
 
 function findChromium() {
-  if (process.env.PUSHFLEET_TEST_CHROMIUM) return process.env.PUSHFLEET_TEST_CHROMIUM;
   const directories = [...(process.env.PATH ?? '').split(delimiter), '/usr/bin', '/usr/local/bin'];
   const paths = directories.flatMap((directory) => NAMES.map((name) => join(directory, name)));
   return [...paths, OF_MACS].find(isProgram) ?? null;

@@ -19,6 +19,5 @@ export const READING_ORDER = [
 /** Names for pages whose headline is no name among others. */
 export const SHORT_NAMES = new Map([
   ['index', 'What it is'],
-  ['api/index', 'API of @pushfleet/producer'],
   ['decisions/index', 'All decisions'],
 ]);
