@@ -82,8 +82,16 @@ export function recordTraffic(context: BrowserContext): Traffic {
   });
   return {
     requests,
-    bodies: async () => (await Promise.all(bodies)).filter((body) => body !== null),
+    bodies: async () =>
+      (await Promise.all(bodies.map((body) => Promise.race([body, nothingAfter(2_000)])))).filter(
+        (body) => body !== null,
+      ),
   };
+}
+
+/** A page that was left before an answer had ended leaves it without a body, and nobody says so. */
+function nothingAfter(ms: number): Promise<null> {
+  return new Promise((resolve) => setTimeout(() => resolve(null), ms));
 }
 
 /** What axe-core calls serious or critical on the page, in both themes, with the elements. */

@@ -9,12 +9,14 @@ if (chart !== null) {
   const ink = () => style('--soft');
   const grid = { stroke: () => style('--line'), width: 1 };
   const size = () => ({ width: Math.max(200, chart.clientWidth), height: 180 });
+  /** Hours, minutes and seconds in UTC, as everywhere on the page. */
+  const clock = (seconds) => new Date(seconds * 1_000).toISOString().slice(11, 19);
   const options = {
     ...size(),
     legend: { show: false },
     cursor: { show: false },
     axes: [
-      { stroke: ink, grid },
+      { stroke: ink, grid, incrs: [10, 30, 60, 120, 300, 600], values: (_, at) => at.map(clock) },
       {
         stroke: ink,
         grid,
@@ -22,7 +24,10 @@ if (chart !== null) {
         incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4],
       },
     ],
-    scales: { y: { range: (_, __, most) => [0, Math.max(10, most * 1.1)] } },
+    scales: {
+      x: { range: (_, first, last) => [Math.min(first, last - 60), last] },
+      y: { range: (_, __, most) => [0, Math.max(10, most * 1.1)] },
+    },
     series: [
       {},
       {
@@ -34,7 +39,7 @@ if (chart !== null) {
     ],
   };
   const plot = new UPlot(options, [[], []], chart);
-  addEventListener('resize', () => plot.setSize(size()));
+  new ResizeObserver(() => plot.setSize(size())).observe(chart);
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => plot.redraw());
 
   /** Takes the sections that changed; whoever has the focus in one keeps it. */

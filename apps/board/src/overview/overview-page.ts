@@ -117,7 +117,7 @@ function figures(view: FleetView): Html {
       first === null ? '–' : spanText(first.p50Ms),
       first === null
         ? 'no recent notification'
-        : `half of ${first.count} recent; slowest ${spanText(first.maxMs)}`,
+        : `half of the last ${first.count}; slowest ${spanText(first.maxMs)}`,
     ],
     ['Due to accepted', within(0.5), `half of the recipients; 95 %: ${within(0.95)}`],
     [
