@@ -419,8 +419,25 @@ test('people log in by a page: a wrong password, a forged form and too many atte
   expect((await visit('/queues/', entered.cookie)).status).toBe(200);
   expect((await visit('/logout', overview.cookie, { _csrf: 'forged' })).status).toBe(403);
   const left = await visit('/logout', overview.cookie, { _csrf: csrfOf(overview.body) });
+  expect(left.headers.location).toBe('/login?left=1');
   expect((await visit('/', left.cookie)).status).toBe(303);
-  expect((await visit('/', `${entered.cookie.slice(0, -6)}AAAA==`)).status).toBe(303);
+
+  // A cookie that says nothing any more is that of a session that has ended; what has no cookie never had one.
+  const forged = `${entered.cookie.slice(0, -6)}AAAA==`;
+  expect((await visit('/queues/?a=b', forged)).headers.location).toBe(
+    '/login?next=%2Fqueues%2F%3Fa%3Db&ended=1',
+  );
+  expect((await visit('/queues/')).headers.location).toBe('/login?next=%2Fqueues%2F');
+  expect((await visit('/login?ended=1')).body).toContain('Your session has ended.');
+  for (const [next, location] of [
+    ['/queues/?a=b', '/queues/?a=b'],
+    ['//evil.example/', '/'],
+    ['https://evil.example/', '/'],
+    ['/\\evil.example/', '/'],
+  ])
+    expect((await visit('/login', page.cookie, { ...right, next: next! })).headers.location).toBe(location);
+  const nothing = await visit('/nothing/here', entered.cookie);
+  expect([nothing.status, nothing.body]).toEqual([404, expect.stringContaining('Back to the overview')]);
 
   for (let i = 0; i < 10; i++) await visit('/login', page.cookie, { ...right, password: `guess ${i}` });
   expect((await visit('/login', page.cookie, right)).status).toBe(429);

@@ -125,7 +125,14 @@ test('the bar and the chart of a broadcast move while one looks', async () => {
       .evaluate((canvas) => (canvas as unknown as { toDataURL(): string }).toDataURL());
   const before = await ink();
   await untilTrue(ink, (now) => now !== before);
-  expect(await page.getByText('Pushes per second').count()).toBeGreaterThan(0);
+  await page.getByRole('button', { name: 'Hold updates' }).click();
+  const held = await value();
+  const settled = async () => (await fleet.status(1)).accepted;
+  const until = (await settled()) + 600;
+  await untilTrue(settled, (now) => now > until);
+  expect(await value()).toBe(held);
+  await page.getByRole('button', { name: 'Hold updates' }).click();
+  await untilTrue(value, (now) => now > held);
   await expectSound('overview while it sends');
 }, 120_000);
 

@@ -79,12 +79,20 @@ if (chart !== null) {
     link.textContent = 'Log in again';
     stream.append(' ', link);
   };
+  /** Whoever reads may stop what moves; the stream goes on, so that the session does too. */
+  const hold = document.querySelector('#hold');
+  hold.hidden = false;
+  hold.addEventListener('click', () => {
+    const isHeld = hold.getAttribute('aria-pressed') !== 'true';
+    hold.setAttribute('aria-pressed', String(isHeld));
+  });
   const listen = () => {
     const events = new EventSource(`${base}/events`);
     events.onmessage = ({ data }) => {
       const { html, pace } = JSON.parse(data);
-      plot.setData([pace.map(([at]) => at), pace.map(([, rate]) => rate)]);
       say('');
+      if (hold.getAttribute('aria-pressed') === 'true') return;
+      plot.setData([pace.map(([at]) => at), pace.map(([, rate]) => rate)]);
       renew(html);
     };
     events.onerror = async () => {

@@ -14,6 +14,7 @@ import {
   type StatusRules,
 } from '@pushfleet/shared/store/status';
 import type { Store } from '@pushfleet/shared/store/store';
+import { Pace } from './pace.ts';
 
 /** Everything that the overview shows, at one moment. */
 export interface FleetView {
@@ -39,16 +40,13 @@ export interface FleetSources {
   readonly rules: Omit<StatusRules, 'now'>;
 }
 
-const PACE_POINTS = 300;
 /** Looking costs a twentieth of the time at most, however long one look takes. */
 const REST = 20;
 
 /** Looks for all pages and tabs at once: whoever asks meanwhile gets what was seen last. */
 export class FleetWatch {
   readonly #ended = new EndedStatuses();
-  readonly #pace: [number, number][] = [];
-  #answeredBefore = new Map<string, number>();
-  #lookedAt = 0;
+  readonly #pace = new Pace();
   #seen: Promise<FleetView> | null = null;
   #validUntil = 0;
 
@@ -94,24 +92,10 @@ export class FleetWatch {
       ),
     ]);
     const workers = beats.flat();
-    this.#addPace(workers);
+    this.#pace.add(Date.now(), new Map(workers.map((beat) => [beat.worker, beat.answered])));
     return {
       ...{ apps: status, lanes, held, running, waiting, ended, workers, retired, log },
-      pace: [...this.#pace],
+      pace: [...this.#pace.points],
     };
-  }
-
-  #addPace(workers: readonly SeenBeat[]): void {
-    const now = Date.now() / 1_000;
-    const answered = new Map(workers.map((beat) => [beat.worker, beat.answered]));
-    const seconds = now - this.#lookedAt;
-    if (this.#lookedAt > 0) {
-      let sum = 0;
-      for (const [worker, count] of answered) sum += count - (this.#answeredBefore.get(worker) ?? 0);
-      this.#pace.push([Math.round(now), Math.max(0, Math.round(sum / seconds))]);
-      if (this.#pace.length > PACE_POINTS) this.#pace.shift();
-    }
-    this.#answeredBefore = answered;
-    this.#lookedAt = now;
   }
 }

@@ -68,7 +68,7 @@ export async function overviewRoutes(scope: FastifyInstance, options: OverviewOp
     const { html: markup } = await parts();
     return send(
       reply,
-      html`<section aria-labelledby="pace"><h2 id="pace">Pushes per second</h2><div id="chart" data-base="${base}" role="img" aria-label="Answers of APNs per second in the last ten minutes"></div>
+      html`<section aria-labelledby="pace"><div class="head"><h2 id="pace">Pushes per second</h2><button id="hold" type="button" aria-pressed="false" hidden>Hold updates</button></div><div id="chart" data-base="${base}" role="img" aria-label="Answers of APNs per second in the last ten minutes"></div>
 <p id="stream" role="status"></p></section>
 <div id="live">${new Html(markup)}</div>`,
     );
