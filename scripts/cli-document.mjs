@@ -3,8 +3,8 @@
 /** A heading and the help of each command, and of each of its subcommands. */
 export async function commandsText() {
   const { buildProgram } = await import('../apps/cli/dist/program.js');
-  return buildProgram()
-    .commands.flatMap((command) => [section(command, command.name()), ...subcommands(command)])
+  return (await buildProgram()).commands
+    .flatMap((command) => [section(command, command.name()), ...subcommands(command)])
     .join('\n\n');
 }
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Command } from 'commander';
 import { buildProgram } from '../../apps/cli/dist/program.js';
 import { BINARY } from '../harness/command-line.ts';
 
@@ -67,7 +68,7 @@ test('each command of the contract says what it does, with its options and an ex
 }, 60_000);
 
 test('no command is without help, summary and example, whoever adds it', async () => {
-  const flat = buildProgram().commands.flatMap((command) => [command, ...command.commands]);
+  const flat = (await buildProgram()).commands.flatMap((command) => [command, ...command.commands]);
   for (const command of flat) {
     let help = '';
     command.configureOutput({ writeOut: (text) => (help += text) });
@@ -76,6 +77,15 @@ test('no command is without help, summary and example, whoever adds it', async (
     expect([command.name(), help]).toEqual([command.name(), expect.stringMatching(/\nExamples?:\n {2}\S/)]);
     for (const option of command.options)
       expect([option.flags, option.description]).not.toEqual([option.flags, '']);
+  }
+});
+
+test('a command that is called is defined alone, as it is among all', async () => {
+  const described = (one: Command) => ({ summary: one.summary(), help: one.helpInformation() });
+  for (const command of (await buildProgram()).commands) {
+    const { commands } = await buildProgram(command.name());
+    if (command.name() !== 'completion') expect(commands.map((one) => one.name())).toEqual([command.name()]);
+    expect(commands.map(described)).toContainEqual(described(command));
   }
 });
 
@@ -103,13 +113,13 @@ test('bash completes commands, options, subcommands and choices', async () => {
   expect(await bashOffers('simulator', '--record', 'c')).toEqual(['counts']);
   expect(await bashOffers('completion', '')).toEqual(['bash', 'zsh', 'fish', '--help']);
   const every = await bashOffers('');
-  expect(every).toEqual([...buildProgram().commands.map((command) => command.name()), 'help']);
+  expect(every).toEqual([...(await buildProgram()).commands.map((command) => command.name()), 'help']);
 }, 30_000);
 
 test.each(['zsh', 'fish'])('the script for %s has every command and option', async (shell) => {
   const { exitCode, stdout } = await pushfleet('completion', shell);
   expect(exitCode).toBe(0);
-  for (const command of buildProgram().commands) {
+  for (const command of (await buildProgram()).commands) {
     expect(stdout).toContain(command.name());
     for (const { long } of command.options.filter(({ hidden }) => !hidden))
       expect(stdout).toContain(shell === 'fish' ? `-l ${long!.slice(2)} ` : long!);

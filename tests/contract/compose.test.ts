@@ -187,8 +187,8 @@ test('each has only the secrets that it reads, from where they are mounted', () 
   expect(services.settings!.secrets).toBeUndefined();
 });
 
-test('each of ours runs a command of pushfleet', () => {
-  const commands: readonly { name(): string }[] = buildProgram().commands;
+test('each of ours runs a command of pushfleet', async () => {
+  const commands: readonly { name(): string }[] = (await buildProgram()).commands;
   for (const name of ours)
     expect(commands.map((command) => command.name())).toContain(services[name]!.command![0]);
 });

@@ -82,8 +82,8 @@ test.each(DIRECTORIES)(
   },
 );
 
-test('there is a workload for each process; each runs its command in our image', () => {
-  const commands = buildProgram().commands.map((command: { name(): string }) => command.name());
+test('there is a workload for each process; each runs its command in our image', async () => {
+  const commands = (await buildProgram()).commands.map((command: { name(): string }) => command.name());
   expect(workloads.map(componentOf).sort()).toEqual(['board', 'migrate', 'producer', 'worker']);
   for (const workload of workloads) {
     expect(container(workload)).toMatchObject({ image: 'pushfleet', args: [componentOf(workload)] });

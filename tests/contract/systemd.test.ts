@@ -29,8 +29,8 @@ test('there is a unit for each process', () => {
   expect(services.map(commandOf).sort()).toEqual(['board', 'migrate', 'producer', 'worker']);
 });
 
-test.each(services)('%s runs a command of pushfleet', (name) => {
-  const commands: readonly { name(): string }[] = buildProgram().commands;
+test.each(services)('%s runs a command of pushfleet', async (name) => {
+  const commands: readonly { name(): string }[] = (await buildProgram()).commands;
   expect(commands.map((command) => command.name())).toContain(commandOf(name));
   expect(valuesOf(name, 'ExecStart')).toHaveLength(1);
 });

@@ -22,7 +22,7 @@ const TOGETHER = `
     for (const name of ['stdout', 'stderr']) process[name].write = (text) => { came[name] += text; return true; };
     process.exitCode = 0;
     try {
-      await buildProgram().parseAsync(args, { from: 'user' });
+      await (await buildProgram(args[0])).parseAsync(args, { from: 'user' });
       came.exitCode = process.exitCode;
     } catch (error) {
       came.exitCode = error instanceof CommanderError ? 2 : reportFailure(error);

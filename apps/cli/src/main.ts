@@ -8,7 +8,8 @@ async function main(): Promise<void> {
     if (error.code === 'EPIPE') process.exit(0);
   });
   try {
-    await buildProgram().parseAsync();
+    const program = await buildProgram(process.argv[2]);
+    await program.parseAsync();
   } catch (error) {
     // Commander has printed its own; help and version that were asked for are no failure.
     process.exitCode =

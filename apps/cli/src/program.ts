@@ -1,24 +1,40 @@
 import { Command } from 'commander';
-import { addCancel } from './commands/cancel.ts';
-import { addCheckSettings } from './commands/check-settings.ts';
-import { addCompletion } from './commands/completion.ts';
-import { addDevice } from './commands/device.ts';
-import { addDevices } from './commands/devices.ts';
-import { addDoctor } from './commands/doctor.ts';
-import { addExplain } from './commands/explain.ts';
-import { addMigrate } from './commands/migrate.ts';
-import { addPauseAndResume } from './commands/pause-resume.ts';
-import { addProcesses } from './commands/processes.ts';
-import { addRate } from './commands/rate.ts';
-import { addReplay } from './commands/replay.ts';
-import { addSend } from './commands/send.ts';
-import { addShadow } from './commands/shadow.ts';
-import { addSimulator } from './commands/simulator.ts';
-import { addStatus } from './commands/status.ts';
-import { addUpCommand } from './commands/up-command.ts';
 
-/** pushfleet: every process and tool as a subcommand. Each loads what it needs when it is called. */
-export function buildProgram(): Command {
+type AddCommand = (program: Command) => void;
+
+/** Where each command is defined, in the order of the help. Some files define two. */
+const COMMANDS: ReadonlyMap<string, () => Promise<AddCommand>> = new Map([
+  ['up', async () => (await import('./commands/up-command.ts')).addUpCommand],
+  ['migrate', async () => (await import('./commands/migrate.ts')).addMigrate],
+  ['doctor', async () => (await import('./commands/doctor.ts')).addDoctor],
+  ['check-settings', async () => (await import('./commands/check-settings.ts')).addCheckSettings],
+  ['producer', async () => (await import('./commands/processes.ts')).addProducer],
+  ['worker', async () => (await import('./commands/processes.ts')).addWorker],
+  ['board', async () => (await import('./commands/processes.ts')).addBoard],
+  ['simulator', async () => (await import('./commands/simulator.ts')).addSimulator],
+  ['status', async () => (await import('./commands/status.ts')).addStatus],
+  ['explain', async () => (await import('./commands/explain.ts')).addExplain],
+  ['device', async () => (await import('./commands/device.ts')).addDevice],
+  ['send', async () => (await import('./commands/send.ts')).addSend],
+  ['cancel', async () => (await import('./commands/cancel.ts')).addCancel],
+  ['replay', async () => (await import('./commands/replay.ts')).addReplay],
+  ['pause', async () => (await import('./commands/pause-resume.ts')).addPause],
+  ['resume', async () => (await import('./commands/pause-resume.ts')).addResume],
+  ['rate', async () => (await import('./commands/rate.ts')).addRate],
+  ['devices', async () => (await import('./commands/devices.ts')).addDevices],
+  ['shadow', async () => (await import('./commands/shadow.ts')).addShadow],
+  ['completion', async () => (await import('./commands/completion.ts')).addCompletion],
+]);
+
+/** These speak of all the others. */
+const NEED_ALL = new Set(['completion']);
+
+/**
+ * pushfleet: every process and tool as a subcommand.
+ * @param called the first word of the command line. When it is a command, only that one is defined: the modules
+ * of all take longer to load than most commands run. Anything else (help, a misspelt word) needs them all.
+ */
+export async function buildProgram(called?: string): Promise<Command> {
   const program = new Command('pushfleet')
     .description('The push server that iOS backends run: from a MySQL row to an iPhone.')
     .showHelpAfterError('(pushfleet help, or --help behind a command, says more)')
@@ -26,22 +42,11 @@ export function buildProgram(): Command {
   // Both are inherited by the subcommands that are added from here on.
   program.configureHelp({ showGlobalOptions: false });
 
-  addUpCommand(program);
-  addMigrate(program);
-  addDoctor(program);
-  addCheckSettings(program);
-  addProcesses(program);
-  addSimulator(program);
-  addStatus(program);
-  addExplain(program);
-  addDevice(program);
-  addSend(program);
-  addCancel(program);
-  addReplay(program);
-  addPauseAndResume(program);
-  addRate(program);
-  addDevices(program);
-  addShadow(program);
-  addCompletion(program);
+  for (const load of neededFor(called)) (await load())(program);
   return program;
+}
+
+function neededFor(called: string | undefined): Iterable<() => Promise<AddCommand>> {
+  const one = called === undefined || NEED_ALL.has(called) ? undefined : COMMANDS.get(called);
+  return one === undefined ? COMMANDS.values() : [one];
 }

@@ -8,7 +8,7 @@ import { print } from '../output.ts';
 import { statusRules, type Tool, withTool } from '../tool.ts';
 
 /** pause and resume: an operator's decision for one app, kept in MySQL until the next one. */
-export function addPauseAndResume(program: Command): void {
+export function addPause(program: Command): void {
   program
     .command('pause')
     .argument('[app]', 'may be left out where there is one app')
@@ -16,6 +16,10 @@ export function addPauseAndResume(program: Command): void {
     .description('Sends nothing of an app until it is resumed. Due rows are still planned; nothing is lost.')
     .addHelpText('after', '\nExample:\n  pushfleet pause')
     .action((app?: string) => decide('pause', app));
+}
+
+/** See {@link addPause}. */
+export function addResume(program: Command): void {
   program
     .command('resume')
     .argument('[app-or-id]', 'an app (may be left out where there is one), or a held notification')

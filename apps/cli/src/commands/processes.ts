@@ -7,20 +7,26 @@ import { toolEnvironment } from '../environment.ts';
 /** A process: runs in the foreground until SIGTERM. @returns its exit code */
 type Run = (environment: Environment) => Promise<number>;
 
-/** producer, worker, board: loaded only when called, so that the tools start fast. */
-export function addProcesses(program: Command): void {
+/** producer, worker, board: loaded only when called. */
+export function addProducer(program: Command): void {
   addProcess(program, {
     name: 'producer',
     summary: 'turn due rows into batches, record what became of them',
     example: 'PUSHFLEET_MYSQL_URL=mysql://push@db/app PUSHFLEET_REDIS_URL=redis://redis pushfleet producer',
     load: async () => (await import('@pushfleet/app-producer/main')).runProducer,
   });
+}
+
+export function addWorker(program: Command): void {
   addProcess(program, {
     name: 'worker',
     summary: 'send batches to APNs over one connection; run as many as you need',
     example: 'PUSHFLEET_REDIS_URL=redis://redis PUSHFLEET_APNS_KEY_FILE=AuthKey.p8 … pushfleet worker',
     load: async () => (await import('@pushfleet/app-worker/main')).runWorker,
   });
+}
+
+export function addBoard(program: Command): void {
   addProcess(program, {
     name: 'board',
     summary: 'overview and Bull Board behind a login',
