@@ -97,14 +97,29 @@ test.each(['module', 'commonjs'] as const)(
   240_000,
 );
 
+/** What these libraries ask for, and the bundler found no use of. */
+const UNUSED = ['@noble/hashes', 'bytestreamjs', 'pkijs'];
+
+/** The libraries and all that they ask for, by the lock file. */
+function neededBy(...libraries: string[]): string[] {
+  const { packages } = JSON.parse(readFileSync(join(checkout, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { dependencies?: Record<string, string> }>;
+  };
+  const needed = new Set(libraries);
+  for (const name of needed)
+    for (const other of Object.keys(packages[`node_modules/${name}`]?.dependencies ?? {})) needed.add(other);
+  return [...needed].sort();
+}
+
 test('the simulator gives on the licence of each library inside, and names no other', async () => {
   const project = emptyProject('module');
   await project.install(tarballs.simulator);
   const installed = join(project.directory, 'node_modules/@pushfleet/apns-simulator');
   const notices = readFileSync(join(installed, 'THIRD-PARTY.md'), 'utf8');
   const names = [...notices.matchAll(/^## (\S+) [\d.]+ \(/gm)].map(([, name]) => name);
-  expect(names).toEqual(expect.arrayContaining(['zod', 'selfsigned', '@peculiar/x509', 'asn1js']));
-  expect(names).not.toContain('fastify');
+  expect([...new Set(names)].sort()).toEqual(
+    neededBy('selfsigned', 'zod').filter((name) => !UNUSED.includes(name)),
+  );
   expect(notices.match(/^(Copyright|.*\(c\) )/gim)!.length).toBeGreaterThanOrEqual(names.length);
 }, 120_000);
 
