@@ -9,7 +9,7 @@ import { ensureInstalledAndBuilt, root } from './setup.mjs';
 
 const LARGEST_BYTES = 150_000;
 const LIMIT_MS = 180_000;
-const STATUS = { cols: 140, rows: 40 };
+const STATUS = { cols: 136, rows: 40 };
 
 const say = (line) => process.stdout.write(`${line}\n`);
 let demo;

@@ -6,6 +6,9 @@ const PHONE = { width: 390, height: 844 };
 /** So that the chart has something to show. */
 const LOOK_AT_LEAST_MS = 20_000;
 
+/** What a page asked for and did not get. */
+const FAULTS = new WeakMap();
+
 /**
  * Pictures of the board's pages, in the order in which somebody would see them.
  *
@@ -54,7 +57,18 @@ export async function takeBoardPictures({ executablePath, board, login, broadcas
 
 async function openPage(browser, colorScheme, viewport) {
   const context = await browser.newContext({ colorScheme, viewport, deviceScaleFactor: 1.5, locale: 'en' });
-  return context.newPage();
+  const page = await context.newPage();
+  const faults = [];
+  page.on('response', (answer) => {
+    if (answer.status() >= 400) faults.push(`${new URL(answer.url()).pathname} answers ${answer.status()}`);
+  });
+  page.on('requestfailed', (request) => {
+    const why = request.failure()?.errorText;
+    // Leaving a page ends its stream of events.
+    if (why !== 'net::ERR_ABORTED') faults.push(`${new URL(request.url()).pathname}: ${why}`);
+  });
+  FAULTS.set(page, faults);
+  return page;
 }
 
 async function logIn(page, { user, password }) {
@@ -66,13 +80,13 @@ async function logIn(page, { user, password }) {
 
 async function lookUp(page, address, device) {
   await open(page, address);
-  const form = page
-    .locator('form')
-    .filter({ has: page.locator('input:not([type=hidden])') })
-    .first();
-  await form.locator('input:not([type=hidden])').first().fill(device);
-  await Promise.all([page.waitForLoadState(), form.locator('button').first().click()]);
-  await page.getByText('accepted').first().waitFor();
+  const main = page.locator('main');
+  await main.locator('input:not([type=hidden]), textarea').first().fill(device);
+  await main
+    .getByRole('button', { name: /look|find|search/i })
+    .first()
+    .click();
+  await main.getByText('accepted').first().waitFor();
 }
 
 /** @throws Error where the page is not there */
@@ -81,8 +95,10 @@ async function open(page, address) {
   if (!answer.ok()) throw new Error(`${new URL(address).pathname} answers ${answer.status()}`);
 }
 
-/** Nothing blinks or is half drawn. */
+/** Nothing blinks or is half drawn. @throws Error where a file of the page did not come */
 async function shot(page) {
+  const faults = FAULTS.get(page);
+  if (faults.length > 0) throw new Error(`the page ${new URL(page.url()).pathname}: ${faults.join(', ')}`);
   await page.evaluate(() => document.fonts.ready);
   return smallerPng(await page.screenshot({ animations: 'disabled', caret: 'hide' }));
 }

@@ -12,6 +12,8 @@ const BINARY = join(root, 'apps/cli/bin/pushfleet.js');
 const LOGIN = { user: 'ops', password: 'a-password-for-pictures' };
 /** Slow enough to be in the middle of a broadcast for as long as the pictures take. */
 const RATE = 220;
+/** A row of `token` whose device is in every group of these. */
+const DEVICE = 40;
 const BROADCASTS = [
   { message: 'Doors open at 18:00. Your seats: row 12', groups: [4] },
   { message: 'Berlin: your tram is back on its usual way', groups: [3] },
@@ -65,7 +67,7 @@ export async function startDemo(directory) {
   }
 }
 
-/** Inserts rows as a backend would, the last a broadcast that is under way for a while. @returns its id, and a device */
+/** Inserts rows as a backend would, the last a broadcast that is under way for a while. @returns its id, and a device token */
 export async function sendMore({ database, directory }) {
   await runTool(['rate', String(RATE)], directory);
   let broadcast;
@@ -81,7 +83,8 @@ export async function sendMore({ database, directory }) {
     );
     return row.accepted > 1_000;
   });
-  return { broadcast, device: '40' };
+  const [[{ token }]] = await database.query('SELECT token FROM token WHERE id = ?', [DEVICE]);
+  return { broadcast, device: token };
 }
 
 async function insert(database, message, due, groups) {

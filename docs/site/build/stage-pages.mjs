@@ -61,11 +61,22 @@ function documents() {
   return new Map([['README.md', 'index'], ...inDocs, ...readmes, ...inDeploy, ...atRoot]);
 }
 
+/** A picture per theme: the site has a switch for its theme, which `prefers-color-scheme` does not know. */
+const PAIR =
+  /<picture>\s*<source media="\(prefers-color-scheme: dark\)" srcset="([^"]+)">\s*<img src="([^"]+)" alt="([^"]*)">\s*<\/picture>/g;
+
+function withThemes(text) {
+  return text.replace(PAIR, (whole, dark, light, alt) => {
+    const image = (theme, src) => `<img class="only-${theme}" src="${src}" alt="${alt}">`;
+    return `<p>${image('light', light)}${image('dark', dark)}</p>${'\n'.repeat(whole.split('\n').length - 1)}`;
+  });
+}
+
 /** Rewrites what is not code, line by line. */
 function staged(text, resolve, drawn) {
   const lines = [];
   let fence = null;
-  for (const [index, line] of text.split('\n').entries()) {
+  for (const [index, line] of withThemes(text).split('\n').entries()) {
     const opens = /^\s*(```+|~~~+)(\S*)/.exec(line);
     if (fence !== null) {
       if (opens?.[1] === fence.mark && opens[2] === '') {
