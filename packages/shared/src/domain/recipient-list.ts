@@ -79,14 +79,23 @@ export function sortableId(kind: IdKind, id: string): Buffer {
 
 /** The smallest and the largest id of a batch, as `sortableId` bytes. */
 export function idRange(kind: IdKind, ids: readonly string[]): { first: Buffer; last: Buffer } {
-  let first = sortableId(kind, ids[0]!);
+  let first = ids[0]!;
   let last = first;
-  for (const id of ids.length > 1 ? ids : []) {
-    const key = sortableId(kind, id);
-    if (key.compare(first) < 0) first = key;
-    if (key.compare(last) > 0) last = key;
+  const isBelow = kind === 'integer' ? isSmallerInteger : isSmallerKey;
+  for (const id of ids) {
+    if (isBelow(id, first)) first = id;
+    if (isBelow(last, id)) last = id;
   }
-  return { first, last };
+  return { first: sortableId(kind, first), last: sortableId(kind, last) };
+
+  function isSmallerKey(one: string, other: string): boolean {
+    return one !== other && sortableId(kind, one).compare(sortableId(kind, other)) < 0;
+  }
+}
+
+/** Of decimal digits as MySQL writes them: the shorter is the smaller. Runs for each recipient, so without BigInt. */
+function isSmallerInteger(one: string, other: string): boolean {
+  return one.length === other.length ? one < other : one.length < other.length;
 }
 
 // Zigzag varints. Plain numbers up to 2^52, which is every table in practice; BigInt beyond.

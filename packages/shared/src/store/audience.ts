@@ -108,9 +108,7 @@ export async function readAudiencePage(
   const { sql, values } = audiencePageQuery(store, branches, after, limit, filter);
   const rows = await store.database.arrays(sql, values);
   return {
-    members: rows
-      .filter(([, exists]) => Number(exists) === 1)
-      .map(([id, , ...member]) => toMember(id, member)),
+    members: rows.filter((row) => Number(row[1]) === 1).map((row) => toMember(row[0], row, 2)),
     next: rows.length < limit ? null : idText(rows.at(-1)![0]),
   };
 }
@@ -189,7 +187,7 @@ export async function readDirectMembers(
     [...memberValues(mapping, filter), ids.map((id) => idValue(backend.notificationId, id))],
   );
   const members = new Map<string, AudienceMember[]>(ids.map((id) => [id, []]));
-  for (const [id, tokenId, ...member] of rows) members.get(idText(id))?.push(toMember(tokenId, member));
+  for (const row of rows) members.get(idText(row[0]))?.push(toMember(row[1], row, 2));
   return members;
 }
 
@@ -231,12 +229,13 @@ function appConditions({ token }: Mapping, filter: AppFilter): { sql: string; va
   });
 }
 
-function toMember(id: unknown, [string, active, ofApp]: unknown[]): AudienceMember {
+/** @param at where the columns of `memberColumns` begin in the row. No copies: this runs once per recipient. */
+function toMember(id: unknown, row: readonly unknown[], at: number): AudienceMember {
   return {
     tokenId: idText(id),
-    deviceToken: asText(string),
-    active: Number(active) === 1,
-    ofApp: Number(ofApp) === 1,
+    deviceToken: asText(row[at]),
+    active: Number(row[at + 1]) === 1,
+    ofApp: Number(row[at + 2]) === 1,
   };
 }
 
