@@ -7,6 +7,7 @@ import {
 } from '@pushfleet/shared/domain/batch-job';
 import { type BatchProgress, decodeProgress } from '@pushfleet/shared/domain/batch-progress';
 import { WAITING } from '@pushfleet/shared/domain/outcomes';
+import { pushHeaders } from '@pushfleet/shared/domain/push-headers';
 import { PUSH_TYPES } from '@pushfleet/shared/domain/push-types';
 import { decodeRecipients } from '@pushfleet/shared/domain/recipient-list';
 import type { AppIdentity } from '../control-verdict.ts';
@@ -79,22 +80,11 @@ function unpack(jobId: string, job: BatchJob): Intake {
       return malformed(
         `the batch has ${indexes.length} waiting recipients but ${deviceTokens.length} device tokens and ${tokenIds.length} ids`,
       );
-    const batch = { jobId, job, indexes, deviceTokens, tokenIds, known, headers: headersOf(job) };
+    const batch = { jobId, job, indexes, deviceTokens, tokenIds, known, headers: pushHeaders(job) };
     return { kind: 'batch', batch };
   } catch {
     return malformed('the lists of the batch cannot be unpacked');
   }
-}
-
-function headersOf(job: BatchJob): Record<string, string> {
-  return {
-    'apns-topic': job.topic,
-    'apns-push-type': job.pushType,
-    'apns-priority': String(job.priority),
-    // Never left out: without it APNs stores a push for up to 30 days.
-    'apns-expiration': String(job.expiration ?? Math.floor(job.deadline / 1_000)),
-    'apns-collapse-id': job.collapseId,
-  };
 }
 
 /** The topic is the app's bundle id with the suffix of the push type. */

@@ -31,7 +31,8 @@ export class RunCheckpoints {
 
   /** The progress has changed. */
   noteAnswer(): void {
-    this.#unwrittenSince ??= performance.now();
+    if (this.#unwrittenSince !== null) return; // it is under way already
+    this.#unwrittenSince = performance.now();
     this.#schedule(EVERY_MS);
   }
 

@@ -20,6 +20,7 @@ const GROUP_SIZE = 100;
 const GATHER_MS = 10;
 /** The same while results keep coming: one transaction for many costs a fraction of one for each. */
 const GATHER_BUSY_MS = 40;
+const BUSY_WITHIN_MS = 200;
 const REST_AFTER_FAILURE_MS = 1_000;
 const SAME_FAILURE_MS = 10_000;
 /** So many in a row that cannot be recorded alone either: it is not the results that are at fault. */
@@ -138,6 +139,8 @@ class Gatherer {
   readonly #record: ResultsConsumerOptions['record'];
   #waiting: Waiting[] = [];
   #running: Promise<void> | null = null;
+  #recordedAt = Number.NEGATIVE_INFINITY;
+  #groupIsFull: () => void = () => {};
 
   constructor(record: ResultsConsumerOptions['record']) {
     this.#record = record;
@@ -146,6 +149,7 @@ class Gatherer {
   add(result: BatchResult): Promise<void> {
     return new Promise((done, failed) => {
       this.#waiting.push({ result, done, failed });
+      if (this.#waiting.length >= GROUP_SIZE) this.#groupIsFull();
       this.#running ??= this.#run();
     });
   }
@@ -155,8 +159,8 @@ class Gatherer {
   }
 
   async #run(): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, GATHER_MS));
     while (this.#waiting.length > 0) {
+      await this.#gather();
       const group = this.#waiting.splice(0, GROUP_SIZE);
       try {
         await this.#record(group.map(({ result }) => result));
@@ -165,10 +169,21 @@ class Gatherer {
         if (group.length === 1) group[0]!.failed(error);
         else await this.#recordOneByOne(group);
       }
-      const isBusy = this.#waiting.length > 0 && this.#waiting.length < GROUP_SIZE;
-      if (isBusy) await new Promise((resolve) => setTimeout(resolve, GATHER_BUSY_MS));
+      this.#recordedAt = performance.now();
     }
     this.#running = null;
+  }
+
+  #gather(): Promise<void> {
+    const isBusy = performance.now() - this.#recordedAt < BUSY_WITHIN_MS;
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, isBusy ? GATHER_BUSY_MS : GATHER_MS);
+      this.#groupIsFull = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      if (this.#waiting.length >= GROUP_SIZE) this.#groupIsFull();
+    });
   }
 
   async #recordOneByOne(group: readonly Waiting[]): Promise<void> {

@@ -40,11 +40,13 @@ export class SocketOutput {
     if (this.output.length > MOST_WAITING_BYTES) return void this.stuck();
     if (this.#scheduled || this.#writing) return;
     this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      this.flush();
-    });
+    setImmediate(this.#flushNow);
   }
+
+  readonly #flushNow = () => {
+    this.#scheduled = false;
+    this.flush();
+  };
 
   /** Closes our side behind all that was written; nothing may be written any more. */
   end(): void {
