@@ -16,16 +16,23 @@ const LONGEST_MS = 15 * 60_000;
 /** Refused: every device token of the benchmarks begins with a digit that is as likely as any other. */
 const GONE = 'device 0* answer 410 Unregistered timestamp -60s';
 
-/** @returns {Promise<number>} exit code */
-export async function run([given = String(SIZE)], say) {
-  const size = Number(given.replaceAll('_', ''));
+/**
+ * @param {string[]} args a session (left out: node-apn), then a size
+ * @returns {Promise<number>} exit code
+ */
+export async function run(args, say) {
+  const session = args[0] === 'native' ? 'native' : 'node-apn';
+  const given = args.find((arg) => /^[\d_]+$/.test(arg));
+  const size = given === undefined ? SIZE : Number(given.replaceAll('_', ''));
+  say(`session: ${session}`);
   const directory = mkdtempSync(join(tmpdir(), 'pushfleet-bench-'));
   const stops = [];
   try {
     const { environment, mysql, adminUrl, pids } = await startServers(directory, stops);
     await seed(mysql, size, say);
-    const producer = await start(['producer'], environment, '"producer.started"', stops);
-    const worker = await start(['worker'], environment, '"worker.started"', stops);
+    const settings = { ...environment, PUSHFLEET_APNS_SESSION: session };
+    const producer = await start(['producer'], settings, '"producer.started"', stops);
+    const worker = await start(['worker'], settings, '"worker.started"', stops);
     const processes = { producer: producer.pid, worker: worker.pid, mysql: pids.mysql, redis: pids.redis };
     await sleep(3_000);
     const idle = await secondsOver(processes, 10_000);
