@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Command } from 'commander';
 import { buildProgram } from '../../apps/cli/dist/program.js';
 import { BINARY } from '../harness/command-line.ts';
+import { runTogether } from '../harness/commands-together.ts';
 
 /** The commands of the contract that are here. */
 const COMMANDS = [
@@ -44,8 +45,7 @@ async function run(program: string, args: readonly string[]) {
 const pushfleet = (...args: string[]) => run(process.execPath, [BINARY, ...args]);
 
 /** What the shell would offer for the last of these words. */
-async function bashOffers(...words: string[]): Promise<string[]> {
-  const { stdout: script } = await pushfleet('completion', 'bash');
+async function bashOffers(script: string, ...words: string[]): Promise<string[]> {
   const { stdout } = await run('bash', [
     '--norc',
     '-c',
@@ -58,8 +58,12 @@ async function bashOffers(...words: string[]): Promise<string[]> {
 }
 
 test('each command of the contract says what it does, with its options and an example', async () => {
-  for (const name of COMMANDS) {
-    const { exitCode, stdout, stderr } = await pushfleet(...name.split(' '), '--help');
+  const asked = COMMANDS.map((name) => [...name.split(' '), '--help']);
+  const came = await runTogether(asked, { NO_COLOR: '' });
+  // The binary says the same.
+  expect(await pushfleet(...asked[0]!)).toEqual(came[0]);
+  for (const [i, name] of COMMANDS.entries()) {
+    const { exitCode, stdout, stderr } = came[i]!;
     expect([name, exitCode, stderr]).toEqual([name, 0, '']);
     expect(stdout).toMatch(new RegExp(`^Usage: pushfleet ${name} `));
     expect(stdout).toMatch(/\nExamples?:\n {2}\S/);
@@ -106,13 +110,14 @@ test.each([
 });
 
 test('bash completes commands, options, subcommands and choices', async () => {
-  expect(await bashOffers('sta')).toEqual(['status']);
-  expect(await bashOffers('status', '--')).toEqual(['--json', '--watch', '--limit', '--help']);
-  expect(await bashOffers('devices', '')).toEqual(['list', 'restore', '--help']);
-  expect(await bashOffers('devices', 'list', '--l')).toEqual(['--limit']);
-  expect(await bashOffers('simulator', '--record', 'c')).toEqual(['counts']);
-  expect(await bashOffers('completion', '')).toEqual(['bash', 'zsh', 'fish', '--help']);
-  const every = await bashOffers('');
+  const { stdout: script } = await pushfleet('completion', 'bash');
+  expect(await bashOffers(script, 'sta')).toEqual(['status']);
+  expect(await bashOffers(script, 'status', '--')).toEqual(['--json', '--watch', '--limit', '--help']);
+  expect(await bashOffers(script, 'devices', '')).toEqual(['list', 'restore', '--help']);
+  expect(await bashOffers(script, 'devices', 'list', '--l')).toEqual(['--limit']);
+  expect(await bashOffers(script, 'simulator', '--record', 'c')).toEqual(['counts']);
+  expect(await bashOffers(script, 'completion', '')).toEqual(['bash', 'zsh', 'fish', '--help']);
+  const every = await bashOffers(script, '');
   expect(every).toEqual([...(await buildProgram()).commands.map((command) => command.name()), 'help']);
 }, 30_000);
 

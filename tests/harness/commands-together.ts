@@ -25,7 +25,8 @@ const TOGETHER = `
       await (await buildProgram(args[0])).parseAsync(args, { from: 'user' });
       came.exitCode = process.exitCode;
     } catch (error) {
-      came.exitCode = error instanceof CommanderError ? 2 : reportFailure(error);
+      came.exitCode =
+        error instanceof CommanderError ? (error.exitCode === 0 ? 0 : 2) : reportFailure(error);
     }
     all.push(came);
   }
