@@ -1,12 +1,6 @@
-import { normalizeDeviceToken, whyMalformed } from '@pushfleet/shared/domain/device-token';
-import { type DeviceNotification, readDeviceHistory } from '@pushfleet/shared/store/device-history';
-import {
-  type DeviceRow,
-  findDeviceRows,
-  readStoredDeviceToken,
-} from '@pushfleet/shared/store/device-outcome';
-import { type DeviceRetirement, readDeviceRetirements } from '@pushfleet/shared/store/device-retirements';
-import { givenId } from '@pushfleet/shared/store/given-id';
+import type { DeviceNotification } from '@pushfleet/shared/store/device-history';
+import { type DeviceDocument, lookUpDevice } from '@pushfleet/shared/store/device-look-up';
+import type { DeviceRetirement } from '@pushfleet/shared/store/device-retirements';
 import { type Command, Option } from 'commander';
 import { CommandFailure } from '../failure.ts';
 import { givenOne } from '../given-list.ts';
@@ -15,14 +9,6 @@ import { colors, plural, print, printJson } from '../output.ts';
 import { type Tool, withTool } from '../tool.ts';
 
 const DEFAULT_SINCE_MS = 86_400_000;
-
-/** What `pushfleet device T --json` prints. */
-interface DeviceDocument {
-  readonly active: boolean;
-  /** Rows of the backend with this device token; several where it stands there in several spellings. */
-  readonly rows: readonly (DeviceRow & { readonly retirement: DeviceRetirement | null })[];
-  readonly notifications: readonly DeviceNotification[];
-}
 
 /** device: what one device got, newest first. */
 export function addDevice(program: Command): void {
@@ -53,42 +39,10 @@ export function addDevice(program: Command): void {
     });
 }
 
-async function readDevice(tool: Tool, value: string, sinceMs: number): Promise<DeviceDocument> {
-  const { store } = tool;
-  const deviceToken = await givenDeviceToken(tool, value);
-  const rows = await findDeviceRows(store, deviceToken);
-  const retirements = await readDeviceRetirements(store, rows);
-  const notifications = await readDeviceHistory(store, deviceToken, rows, Date.now() - sinceMs);
-  if (rows.length === 0 && notifications.length === 0)
-    throw new CommandFailure(
-      "no row of the backend's table holds this device token, and nothing was sent to it; is it the device token of this app and environment?",
-    );
-  return {
-    active: rows.some(({ active }) => active),
-    rows: rows.map((row) => ({ ...row, retirement: retirements.get(row.tokenId) ?? null })),
-    notifications,
-  };
-}
-
-/** A device token is longer than any id; an id stands for the device token of its row. */
-async function givenDeviceToken({ store }: Tool, value: string): Promise<string> {
-  const deviceToken = normalizeDeviceToken(value);
-  if (deviceToken !== null) return deviceToken;
-  const id = givenId(store.backend.tokenId, value);
-  if (id === null)
-    throw new CommandFailure(
-      'this is neither a device token (64 hex digits or more) nor the id of its row',
-      2,
-    );
-  const stored = await readStoredDeviceToken(store, id);
-  if (stored === undefined)
-    throw new CommandFailure(`there is no row ${id} in the backend's table of device tokens`);
-  const ofRow = normalizeDeviceToken(stored);
-  if (ofRow === null)
-    throw new CommandFailure(
-      `row ${id} holds no device token that could be sent to: ${whyMalformed(stored)}`,
-    );
-  return ofRow;
+async function readDevice({ store }: Tool, value: string, sinceMs: number): Promise<DeviceDocument> {
+  const found = await lookUpDevice(store, value, sinceMs);
+  if (!found.ok) throw new CommandFailure(found.why, found.isUsage ? 2 : 1);
+  return found.device;
 }
 
 function deviceView({ active, rows, notifications }: DeviceDocument): string {

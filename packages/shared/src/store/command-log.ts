@@ -21,7 +21,30 @@ export async function readCommandLog({ database, tables }: Store, limit: number)
     `SELECT id, verb, arguments, requested_by, requested_at, succeeded, result FROM ${tables.command}
       ORDER BY id DESC LIMIT ${limit}`,
   );
-  return rows.map(([id, verb, text, by, at, succeeded, result]) => ({
+  return rows.map(loggedCommand);
+}
+
+/** How far back the wishes about one notification are looked for: there is no index by what they are about. */
+const LOOKED_AT = 1_000;
+
+/** The wishes about one notification, newest first, among the last thousand about any. */
+export async function readCommandsAbout(
+  { database, tables }: Store,
+  notificationId: string,
+  limit: number,
+): Promise<LoggedCommand[]> {
+  const rows = await database.arrays(
+    `SELECT id, verb, arguments, requested_by, requested_at, succeeded, result FROM ${tables.command}
+      WHERE verb IN ('cancel', 'resumeNotification', 'replay') ORDER BY id DESC LIMIT ${LOOKED_AT}`,
+  );
+  return rows
+    .filter(([, , text]) => parsed(String(text)).notificationId === notificationId)
+    .slice(0, limit)
+    .map(loggedCommand);
+}
+
+function loggedCommand([id, verb, text, by, at, succeeded, result]: readonly unknown[]): LoggedCommand {
+  return {
     id: Number(id),
     verb: String(verb),
     about: aboutOf(String(verb), parsed(String(text))),
@@ -29,7 +52,7 @@ export async function readCommandLog({ database, tables }: Store, limit: number)
     at: isoTime(at)!,
     succeeded: succeeded === null ? null : Number(succeeded) === 1,
     result: result === null ? null : String(result),
-  }));
+  };
 }
 
 /** Named field by field: the arguments of a `send` hold a device token while it waits. */

@@ -1,5 +1,6 @@
 import { defaultLifetimeMs } from '../domain/due-window.ts';
 import { pushDispatch, pushName } from '../domain/operator-push.ts';
+import { pushHeaders } from '../domain/push-headers.ts';
 import { defaultCollapseId, type PushRequest, pushRequestSchema } from '../domain/push-request.ts';
 import { type RowRules, requestOfRow } from '../domain/row-request.ts';
 import { utcInstant } from '../domain/wall-time.ts';
@@ -194,13 +195,7 @@ export function explainRequest(
   ownCollapseId: string,
 ): RequestExplanation {
   return {
-    headers: {
-      'apns-topic': request.topic,
-      'apns-push-type': request.pushType,
-      'apns-priority': String(request.priority),
-      'apns-expiration': String(request.expiration ?? Math.floor(deadline / 1000)),
-      'apns-collapse-id': request.collapseId ?? ownCollapseId,
-    },
+    headers: pushHeaders({ ...request, deadline, collapseId: request.collapseId ?? ownCollapseId }),
     payload: JSON.parse(request.payload),
     payloadBytes: Buffer.byteLength(request.payload),
   };
