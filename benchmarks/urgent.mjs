@@ -25,7 +25,7 @@ const FIRST_ID = 1_000_000;
 export const title = 'Urgent pushes';
 
 /** @returns {Promise<{text: string[], figures: object}>} */
-export async function measure(say, { size = SIZE, samples = SAMPLES } = {}) {
+export async function measure(say, { size = SIZE, sizes: [, given] = [], samples = given ?? SAMPLES } = {}) {
   return withInstallation({ size, smaller: [WARM_UP] }, say, async (installation) => {
     const { mysql, groups, environment } = installation;
     await mysql.query("SET time_zone = '+00:00'");
@@ -38,7 +38,9 @@ export async function measure(say, { size = SIZE, samples = SAMPLES } = {}) {
       const cell = async (situation, goesOn) => {
         for (const found of await takeTurns(mysql, sender, samples, goesOn)) {
           cells.push({ situation, ...found });
-          say(`  ${situation}, ${found.how}: p50 ${found.p50} ms, p99 ${found.p99} ms, max ${found.max} ms`);
+          say(
+            `  ${situation}, ${found.how}: p50 ${found.p50} ms, p99 ${found.p99} ms, max ${found.max} ms; ${found.stages.map(({ p50, p99 }) => `${p50}/${p99}`).join(' ')}`,
+          );
         }
       };
       await cell('idle', async () => true);
@@ -123,23 +125,40 @@ async function takeTurns(mysql, sender, samples, goesOn) {
   return found;
 }
 
+/** What a notification passes, and the column that says when it had. */
+const STAGES = [
+  ['claimed', 'd.claimed_at'],
+  ['planned', 'd.planned_at'],
+  ['queued', 'b.queued_at'],
+  ['accepted', 'b.first_accepted_at'],
+];
+
 async function waits(mysql, sent) {
-  const acceptedAt = new Map();
-  for (let tries = 0; acceptedAt.size < sent.length && tries < 50; tries++) {
+  const times = new Map();
+  for (let tries = 0; times.size < sent.length && tries < 50; tries++) {
     if (tries > 0) await sleep(200);
-    const [rows] = await mysql.query(
-      `SELECT d.notification_id AS id, UNIX_TIMESTAMP(b.first_accepted_at) * 1000 AS at
+    const [rows] = await mysql.query({
+      sql: `SELECT d.notification_id, ${STAGES.map(([, column]) => `UNIX_TIMESTAMP(${column}) * 1000`).join()}
          FROM pushfleet_dispatch d JOIN pushfleet_batch b ON b.dispatch_id = d.id
         WHERE d.notification_id IN (?) AND b.first_accepted_at IS NOT NULL`,
-      [sent.map(({ id }) => id)],
-    );
-    for (const { id, at } of rows) acceptedAt.set(Number(id), Number(at));
+      values: [sent.map(({ id }) => id)],
+      rowsAsArray: true,
+    });
+    for (const [id, ...stages] of rows) times.set(Number(id), stages.map(Number));
   }
-  if (acceptedAt.size < sent.length)
-    throw new Error(`${sent.length - acceptedAt.size} urgent pushes were not accepted in time`);
-  const ms = sent.map(({ id, at }) => Math.round(acceptedAt.get(id) - at)).sort((a, b) => a - b);
+  if (times.size < sent.length)
+    throw new Error(`${sent.length - times.size} urgent pushes were not accepted in time`);
+  const all = spread(sent.map(({ id, at }) => times.get(id).at(-1) - at));
+  const stages = STAGES.map((_, i) =>
+    spread(sent.map(({ id, at }) => times.get(id)[i] - (i === 0 ? at : times.get(id)[i - 1]))),
+  );
+  return { samples: sent.length, ...all, stages };
+}
+
+function spread(times) {
+  const ms = times.map(Math.round).sort((a, b) => a - b);
   const at = (share) => ms[Math.ceil(ms.length * share) - 1];
-  return { samples: ms.length, p50: at(0.5), p99: at(0.99), max: at(1) };
+  return { p50: at(0.5), p99: at(0.99), max: at(1) };
 }
 
 async function isSent(mysql, id) {
@@ -169,7 +188,14 @@ function section(size, samples, cells) {
         ]),
       ),
       '',
-      `Wanted while a broadcast runs: p99 of ${MOST_WOKEN_MS} ms woken, ${MOST_POLLED_MS} ms polled. At most ${samples} samples and more are taken in turns of ${TURN}; a broadcast that ends sooner leaves fewer.`,
+      'Where that time goes, p50 and p99 of each step in milliseconds; `queued` is when the batch is marked so, just before it is added.',
+      '',
+      ...table(
+        ['', ...STAGES.map(([name]) => `to ${name}`)],
+        cells.map((c) => [`${c.situation}, ${c.how}`, ...c.stages.map(({ p50, p99 }) => `${p50} / ${p99}`)]),
+      ),
+      '',
+      `Wanted while a broadcast runs: p99 of ${MOST_WOKEN_MS} ms woken, ${MOST_POLLED_MS} ms polled. ${samples} samples of each are taken, in turns of ${TURN}; a broadcast that ends sooner leaves fewer.`,
     ],
   };
 }
