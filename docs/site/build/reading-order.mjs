@@ -12,12 +12,13 @@ export const READING_ORDER = [
     text: 'Reference',
     pages: ['cli', 'configuration', 'api/index', 'packages/apns-simulator', 'packages/local-servers'],
   },
-  { text: 'Project', pages: ['changelog', 'contributing'] },
+  { text: 'Project', pages: ['changelog', 'contributing', 'security-policy', 'about-this-site'] },
   { text: 'Decisions', pages: ['decisions/index'], folder: 'decisions', collapsed: true },
 ];
 
 /** Names for pages whose headline is no name among others. */
 export const SHORT_NAMES = new Map([
   ['index', 'What it is'],
+  ['about-this-site', 'This site'],
   ['decisions/index', 'All decisions'],
 ]);

@@ -36,7 +36,8 @@ export class LinkedSources {
     if (known !== undefined) return known.page;
     const stat = statSync(inRepository(path), { throwIfNoEntry: false });
     if (stat === undefined) return undefined;
-    const page = `source/${path}${stat.isDirectory() ? '/index' : ''}`;
+    // VitePress takes .md for an ending of its own.
+    const page = `source/${path.replace(/\.md$/, '-md')}${stat.isDirectory() ? '/index' : ''}`;
     const entry = { page, text: '' };
     this.#pages.set(path, entry);
     entry.text = stat.isDirectory() ? this.#folder(path) : file(path);

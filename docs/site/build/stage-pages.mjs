@@ -58,7 +58,14 @@ function documents() {
     path,
     page.replace(/^docs\//, '').replace(/README$/, 'index'),
   ]);
-  return new Map([['README.md', 'index'], ...inDocs, ...readmes, ...inDeploy, ...atRoot]);
+  return new Map([
+    ['README.md', 'index'],
+    ['docs/site/README.md', 'about-this-site'],
+    ...inDocs,
+    ...readmes,
+    ...inDeploy,
+    ...atRoot,
+  ]);
 }
 
 /** A picture per theme: the site has a switch for its theme, which `prefers-color-scheme` does not know. */
