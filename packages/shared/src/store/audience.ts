@@ -35,16 +35,19 @@ export async function readAudienceLists(
   const { database, backend } = store;
   const { notificationToken: nt, notificationGroup: ng } = backend.mapping;
   const values = [ids.map((id) => idValue(backend.notificationId, id))];
-  const direct = await database.arrays(
-    `SELECT ${quoteName(nt.notification)}, COUNT(*) FROM ${quoteName(nt.table)}
-      WHERE ${quoteName(nt.notification)} IN (?) GROUP BY ${quoteName(nt.notification)}`,
-    values,
-  );
-  const groups = await database.arrays(
-    `SELECT ${quoteName(ng.notification)}, ${quoteName(ng.group)} FROM ${quoteName(ng.table)}
-      WHERE ${quoteName(ng.notification)} IN (?) ORDER BY ${quoteName(ng.group)}`,
-    values,
-  );
+  // Side by side: an urgent push waits for each round trip.
+  const [direct, groups] = await Promise.all([
+    database.arrays(
+      `SELECT ${quoteName(nt.notification)}, COUNT(*) FROM ${quoteName(nt.table)}
+        WHERE ${quoteName(nt.notification)} IN (?) GROUP BY ${quoteName(nt.notification)}`,
+      values,
+    ),
+    database.arrays(
+      `SELECT ${quoteName(ng.notification)}, ${quoteName(ng.group)} FROM ${quoteName(ng.table)}
+        WHERE ${quoteName(ng.notification)} IN (?) ORDER BY ${quoteName(ng.group)}`,
+      values,
+    ),
+  ]);
   const counts = new Map(direct.map(([id, count]) => [idText(id), Number(count)]));
   const groupsOf = new Map<string, string[]>();
   for (const [id, group] of groups) {
