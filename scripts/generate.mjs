@@ -1,6 +1,7 @@
 /**
  * Writes the files that are made from code: `npm run generate`. With --check it changes nothing and fails
- * when one is stale. Add a file by adding an entry to FILES.
+ * when one is stale, or a picture is (those are made by `npm run screenshots`). Add a file by adding an entry
+ * to FILES.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { relative } from 'node:path';
@@ -8,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { commandsText } from './cli-document.mjs';
 import { answersTable, eventsTable, settingsTable, withBlock } from './doc-tables.mjs';
+import { stalePictures } from './pictures/picture-sources.mjs';
 import { scalingTables } from './scaling-table.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -71,3 +73,11 @@ else if (isCheck) {
   );
   process.exitCode = 1;
 } else process.stdout.write(`written: ${stale.join(', ')}\n`);
+
+if (isCheck) {
+  const pictures = stalePictures();
+  if (pictures.length > 0) {
+    process.stderr.write(`stale pictures: ${pictures.join(', ')}; run: npm run screenshots\n`);
+    process.exitCode = 1;
+  }
+}

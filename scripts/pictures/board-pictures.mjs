@@ -4,7 +4,7 @@ import { smallerPng } from './smaller-png.mjs';
 const DESKTOP = { width: 1280, height: 1000 };
 const PHONE = { width: 390, height: 844 };
 /** So that the chart has something to show. */
-const LOOK_AT_LEAST_MS = 20_000;
+const LOOK_AT_LEAST_MS = 15_000;
 
 /** What a page asked for and did not get. */
 const FAULTS = new WeakMap();

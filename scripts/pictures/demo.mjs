@@ -81,7 +81,7 @@ export async function sendMore({ database, directory }) {
       'SELECT CAST(SUM(b.accepted) AS SIGNED) AS accepted FROM pushfleet_batch b JOIN pushfleet_dispatch d ON d.id = b.dispatch_id WHERE d.notification_id = ?',
       [broadcast],
     );
-    return row.accepted > 1_000;
+    return row.accepted > 500;
   });
   const [[{ token }]] = await database.query('SELECT token FROM token WHERE id = ?', [DEVICE]);
   return { broadcast, device: token };
@@ -163,7 +163,9 @@ export async function until(what, holds, terminal) {
   for (;;) {
     if (await Promise.resolve(holds()).catch(() => false)) return;
     if (ended || Date.now() > limit)
-      throw new Error(`not within a minute: ${what}${terminal ? `\n${terminal.printed()}` : ''}`);
+      throw new Error(
+        `${ended ? 'it has ended, before' : 'not within a minute'}: ${what}${terminal ? `\n${terminal.printed()}` : ''}`,
+      );
     await sleep(100);
   }
 }
