@@ -15,6 +15,7 @@ import {
 } from '@pushfleet/shared/store/status';
 import type { Store } from '@pushfleet/shared/store/store';
 import { Pace } from './pace.ts';
+import { SharedLook } from './shared-look.ts';
 
 /** Everything that the overview shows, at one moment. */
 export interface FleetView {
@@ -40,38 +41,22 @@ export interface FleetSources {
   readonly rules: Omit<StatusRules, 'now'>;
 }
 
-/** Looking costs a twentieth of the time at most, however long one look takes. */
-const REST = 20;
-
-/** Looks for all pages and tabs at once: whoever asks meanwhile gets what was seen last. */
+/** Looks for all pages and tabs at once. */
 export class FleetWatch {
   readonly #ended = new EndedStatuses();
   readonly #pace = new Pace();
-  #seen: Promise<FleetView> | null = null;
-  #validUntil = 0;
+  readonly #shared = new SharedLook(() => this.#look(), BEAT_EVERY_MS - 200);
 
   constructor(private readonly sources: FleetSources) {}
 
   /** @throws what MySQL or Redis throws; the next one looks again */
   read(): Promise<FleetView> {
-    if (this.#seen !== null && Date.now() < this.#validUntil) return this.#seen;
-    const start = Date.now();
-    this.#validUntil = Number.POSITIVE_INFINITY;
-    this.#seen = this.#look();
-    this.#seen.then(
-      () => {
-        this.#validUntil = start + Math.max(BEAT_EVERY_MS - 200, REST * (Date.now() - start));
-      },
-      () => {
-        this.#seen = null;
-      },
-    );
-    return this.#seen;
+    return this.#shared.read();
   }
 
   /** After a change: what was seen before it is not shown any more. */
   forget(): void {
-    this.#validUntil = 0;
+    this.#shared.forget();
   }
 
   async #look(): Promise<FleetView> {
