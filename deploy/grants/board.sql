@@ -5,8 +5,8 @@ GRANT SELECT ON `${BACKEND}`.`notification` TO 'pushfleet_board'@'${HOST}';
 GRANT SELECT ON `${BACKEND}`.`notification_token` TO 'pushfleet_board'@'${HOST}';
 GRANT SELECT ON `${BACKEND}`.`notification_token_group` TO 'pushfleet_board'@'${HOST}';
 GRANT SELECT ON `${BACKEND}`.`token_group_token` TO 'pushfleet_board'@'${HOST}';
--- REFERENCES shows that the column is there and lets nobody read it.
-GRANT SELECT (id, active), REFERENCES (token) ON `${BACKEND}`.`token` TO 'pushfleet_board'@'${HOST}';
+-- The device token is read by the look-up of one device alone: it is compared, and no answer holds it.
+GRANT SELECT (id, active, token) ON `${BACKEND}`.`token` TO 'pushfleet_board'@'${HOST}';
 
 GRANT SELECT ON `${STATE}`.`pushfleet_fleet` TO 'pushfleet_board'@'${HOST}';
 GRANT SELECT ON `${STATE}`.`pushfleet_app` TO 'pushfleet_board'@'${HOST}';

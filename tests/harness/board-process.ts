@@ -15,6 +15,8 @@ const SCRIPT = `
 export interface BoardProcess {
   /** As its log says, with the base path. */
   readonly url: string;
+  /** What it has logged. */
+  output(): string;
   /** SIGTERM, and the exit code. */
   stop(): Promise<number | null>;
 }
@@ -49,7 +51,8 @@ export function startBoardProcess(settings: Readonly<Record<string, string>>): P
     child.stdout.on('data', (chunk: Buffer) => {
       said.out += chunk;
       const url = /"event":"board\.ready","url":"([^"]+)"/.exec(said.out)?.[1];
-      if (url !== undefined) resolve({ url, stop: () => stop(child, ended) });
+      if (url !== undefined)
+        resolve({ url, output: () => said.out + said.err, stop: () => stop(child, ended) });
     });
     void ended.then((code) => reject(new BoardEndedError(code, said.err)));
   });

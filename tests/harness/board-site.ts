@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import axe from 'axe-core';
 import type { BrowserContext, Page } from 'playwright-core';
+import { boardAccount } from './board-account.ts';
 import type { Fleet } from './fleet.ts';
 import { type FleetProcess, startProcess } from './fleet-process.ts';
 
@@ -23,7 +23,7 @@ export async function startBoardSite(
   const user = `b${randomBytes(3).toString('hex')}`;
   const board = startProcess(['board'], {
     ...fleet.environment,
-    PUSHFLEET_MYSQL_URL: await restrictedAccount(fleet, user),
+    PUSHFLEET_MYSQL_URL: await boardAccount(fleet.database, user),
     PUSHFLEET_BOARD_PORT: '0',
     PUSHFLEET_BOARD_USER: BOARD_USER,
     PUSHFLEET_BOARD_PASSWORD: BOARD_PASSWORD,
@@ -39,19 +39,6 @@ export async function startBoardSite(
       await fleet.database.query(`DROP USER IF EXISTS '${user}'@'%'`).catch(() => {});
     },
   };
-}
-
-async function restrictedAccount({ database }: Fleet, user: string): Promise<string> {
-  const grants = readFileSync(new URL('../../deploy/grants/board.sql', import.meta.url), 'utf8')
-    .replace(/^--.*$/gm, '')
-    .replace(/\$\{(BACKEND|STATE)\}/g, database.name)
-    .replaceAll(/'pushfleet_board'@'[^']+'/g, `'${user}'@'%'`)
-    .replace(/(?<=IDENTIFIED BY ')[^']+/, 'only-for-tests');
-  for (const statement of grants.split(';')) if (statement.trim() !== '') await database.query(statement);
-  const url = new URL(database.url);
-  url.username = user;
-  url.password = 'only-for-tests';
-  return url.href;
 }
 
 /** What a browser asked for and got: to be searched when it is done. */

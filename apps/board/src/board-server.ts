@@ -3,11 +3,14 @@ import type { IServerAdapter } from '@bull-board/api/typings/app';
 import { FastifyAdapter } from '@bull-board/fastify';
 import helmet from '@fastify/helmet';
 import type { Log } from '@pushfleet/shared/platform/log';
+import { isMysqlAway } from '@pushfleet/shared/store/mysql-away';
 import { type FastifyError, type FastifyInstance, type FastifyReply, fastify } from 'fastify';
 import type { BatchQueueAdapter } from './batch-queue-adapter.ts';
+import { deviceRoutes } from './device/device-routes.ts';
 import { sayNo } from './error-page.ts';
 import { createHide } from './hidden-text.ts';
 import type { Login } from './login.ts';
+import { notificationRoutes } from './notification/notification-routes.ts';
 import { type OverviewOptions, overviewRoutes } from './overview/overview-routes.ts';
 import { ownPage } from './own-page.ts';
 import { pageHeaders } from './page-headers.ts';
@@ -54,6 +57,19 @@ export async function createBoardServer(options: BoardServerOptions): Promise<Fa
       hide: createHide(options),
       fleet: options.fleet,
     });
+    if (options.fleet !== null) {
+      const pages = {
+        base,
+        user: userOf(options.login),
+        hasLogin: options.login !== null,
+        writable: options.writable,
+        showPayload: options.showPayload,
+        hide: createHide(options),
+        fleet: options.fleet,
+      };
+      await notificationRoutes(guarded, pages);
+      await deviceRoutes(guarded, pages);
+    }
     // Bull Board sets an error handler and a view engine, so it has a scope to itself.
     await guarded.register(
       async (scope) => {
@@ -130,6 +146,13 @@ function told(error: Error & { statusCode?: number }, log: Log): { status: numbe
     };
   if (status < 500) return { status, message: 'The request does not fit.' };
   log.warn({ event: 'board.failed', err: error }, 'a page of the board could not be made');
+  if (isMysqlAway(error)) {
+    return {
+      status: 503,
+      message:
+        'MySQL does not answer, so the board cannot show this page. Sending goes on with what is queued. Look at the MySQL server and at PUSHFLEET_MYSQL_URL of the board, then load this page again; pushfleet doctor tells more.',
+    };
+  }
   return {
     status: 500,
     message: 'The board could not answer; is Redis reachable? Is MySQL? Its log says more.',

@@ -6,7 +6,9 @@ const TITLES: Readonly<Record<number, string>> = {
   400: 'That does not fit',
   403: 'Not allowed',
   404: 'There is nothing here',
+  409: 'Not now',
   429: 'Too many attempts',
+  503: 'MySQL is away',
 };
 
 /**

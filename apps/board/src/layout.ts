@@ -24,18 +24,20 @@ export function page({ title, base, user, hasLogin, csrf, notice }: PageFrame, b
 <title>${title} · Pushfleet</title>
 <link rel="stylesheet" href="${base}/assets/uplot/uPlot.min.css">
 <link rel="stylesheet" href="${base}/assets/board.css">
+<link rel="stylesheet" href="${base}/assets/pages.css">
 <link rel="icon" href="data:,">
 <script type="module" src="${base}/assets/board.js"></script>
 </head>
 <body>
+<a class="skip" href="#main">Skip to content</a>
 <header><a class="brand" href="${base}/">Pushfleet</a>
 ${
   user !== null &&
-  html`<nav aria-label="Board"><a href="${base}/">Overview</a><a href="${base}/queues/">Queues</a></nav>
+  html`<nav aria-label="Board"><a href="${base}/">Overview</a><a href="${base}/device">Device</a><a href="${base}/queues/">Queues</a></nav>
 ${hasLogin === true && html`<button form="act" formaction="${base}/logout">Log out ${user}</button>`}`
 }
 </header>
-<main><h1>${title}</h1>
+<main id="main" tabindex="-1"><h1>${title}</h1>
 ${notice && html`<p class="notice" role="status">${notice}</p>`}
 ${body}
 </main>
