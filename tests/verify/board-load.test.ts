@@ -60,30 +60,38 @@ test(`a broadcast to ${RECIPIENTS.toLocaleString('en')} with the board open in t
   expect(await fleet.status(1)).toMatchObject({ recipients: RECIPIENTS, accepted: RECIPIENTS });
 
   const share = boardCpu / (producerCpu + workerCpu + boardCpu);
-  const sorted = pages.sort((a, b) => a - b);
-  const quantile = (part: number) => Math.round(sorted[Math.ceil(sorted.length * part) - 1]!);
+  const answered = quantiles(pages.map(({ answeredMs }) => answeredMs));
   report(`${RECIPIENTS.toLocaleString('en')} recipients, the board open in three tabs, a page a second`, {
     'broadcast took': `${seconds.toFixed(1)} s, ${Math.round(RECIPIENTS / seconds)}/s`,
     'CPU of producer, worker, board': `${[producerCpu, workerCpu, boardCpu].map((cpu) => cpu.toFixed(2)).join(' s, ')} s`,
     "the board's share of these three": `${(100 * share).toFixed(1)} %`,
     pages: pages.length,
-    'page p50, p95, max': `${quantile(0.5)} ms, ${quantile(0.95)} ms, ${quantile(1)} ms`,
+    'answered by the board, p50, p95, max': answered.map((ms) => `${ms} ms`).join(', '),
+    'seen by a process beside it, p50, p95, max': quantiles(pages.map(({ seenMs }) => seenMs))
+      .map((ms) => `${ms} ms`)
+      .join(', '),
     events,
   });
   expect(faults).toEqual([]);
   expect(pages.length).toBeGreaterThan(3);
   expect(events).toBeGreaterThan(3);
   expect(share).toBeLessThanOrEqual(MOST_SHARE);
-  expect(quantile(0.95)).toBeLessThan(MOST_P95_MS);
+  expect(answered[1]).toBeLessThan(MOST_P95_MS);
 }, 2_000_000);
 
 const AUTHORIZATION = `Basic ${Buffer.from(`${BOARD_USER}:${BOARD_PASSWORD}`).toString('base64')}`;
 
 interface Visit {
-  /** Milliseconds. */
-  readonly pages: number[];
+  readonly pages: readonly { readonly answeredMs: number; readonly seenMs: number }[];
   readonly events: number;
   readonly faults: readonly string[];
+}
+
+/** Half, 95 %, all are at most so high. */
+function quantiles(values: readonly number[]): [number, number, number] {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (part: number) => Math.round(sorted[Math.ceil(sorted.length * part) - 1]!);
+  return [at(0.5), at(0.95), at(1)];
 }
 
 function visit(): { leave(): Promise<Visit> } {

@@ -2,16 +2,12 @@ import { fileURLToPath } from 'node:url';
 import { fastifySSE } from '@fastify/sse';
 import staticFiles from '@fastify/static';
 import { readAppStatus } from '@pushfleet/shared/store/app-status';
-import {
-  type Command,
-  commandSchema,
-  readCommandResult,
-  requestCommand,
-} from '@pushfleet/shared/store/commands';
+import { type Command, commandSchema } from '@pushfleet/shared/store/commands';
 import { readLanes } from '@pushfleet/shared/store/fleet-figures';
 import { readStatus, type StatusRules } from '@pushfleet/shared/store/status';
 import type { Store } from '@pushfleet/shared/store/store';
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { askProducer } from '../ask-producer.ts';
 import { sayNo } from '../error-page.ts';
 import type { Hide } from '../hidden-text.ts';
 import { Html, html } from '../html.ts';
@@ -41,7 +37,6 @@ const UPLOT = fileURLToPath(new URL('./', import.meta.resolve('uplot')));
 const EVENTS_EVERY_MS = 2_000;
 /** Then the browser asks anew: with a session that has ended it is told so, with another it is renewed. */
 const STREAM_ENDS_AFTER_MS = 60_000;
-const PATIENCE_MS = 5_000;
 
 /** The overview, its files, its events, and the wishes of operators. To be registered behind the login. */
 export async function overviewRoutes(scope: FastifyInstance, options: OverviewOptions): Promise<void> {
@@ -49,6 +44,16 @@ export async function overviewRoutes(scope: FastifyInstance, options: OverviewOp
   await scope.register(staticFiles, { root: PUBLIC, prefix: '/assets/', decorateReply: false });
   await scope.register(staticFiles, { root: UPLOT, prefix: '/assets/uplot/', decorateReply: false });
   await scope.register(fastifySSE);
+  // The browser's tools show it beside the time that the network took.
+  const begun = new WeakMap<FastifyRequest, number>();
+  scope.addHook('onRequest', async (request) => {
+    begun.set(request, performance.now());
+  });
+  scope.addHook('onSend', async (request, reply) => {
+    const start = begun.get(request);
+    if (start !== undefined)
+      reply.header('server-timing', `board;dur=${(performance.now() - start).toFixed(1)}`);
+  });
   const send = (reply: FastifyReply, body: Html, title = 'Overview') => {
     const { session } = reply.request;
     const notice = session.get('notice');
@@ -118,8 +123,7 @@ export async function overviewRoutes(scope: FastifyInstance, options: OverviewOp
       const command = commandOf(request.params.verb, request.body?.about ?? '');
       if (command === null) return sayNo(request, reply, base, 400, 'The board knows no such wish.');
       const store = await fleet.store();
-      const id = await requestCommand(store, command, `board: ${user}`);
-      const result = await resultOf(store, id);
+      const result = await askProducer(store, command, user);
       fleet.watch.forget();
       request.session.set('notice', result);
       return reply.redirect(`${base}/`, 303);
@@ -157,13 +161,4 @@ function commandOf(verb: string, about: string): Command | null {
   };
   const command = commandSchema.safeParse(Object.hasOwn(wishes, verb) ? wishes[verb] : null);
   return about !== '' && command.success ? command.data : null;
-}
-
-async function resultOf(store: Store, id: number): Promise<string> {
-  for (const until = Date.now() + PATIENCE_MS; Date.now() < until; ) {
-    const result = await readCommandResult(store, id);
-    if (result !== null) return result.result;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  return `No producer has answered yet; the wish is kept (number ${id}).`;
 }
