@@ -120,6 +120,7 @@ test('what a backend writes is text on the page, never markup; a push that is no
   expect(body).toContain('Not claimed yet');
   expect(body).toContain('09:30 UTC');
   expect(body).toContain('<dt>Ids of the groups</dt><dd>7</dd>');
+  expect(body).toContain('<dt>Memberships of groups now</dt><dd>2</dd>');
 });
 
 test('PUSHFLEET_BOARD_SHOW_PAYLOAD=false hides preview and payload, and keeps the headers', async () => {

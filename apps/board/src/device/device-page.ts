@@ -28,7 +28,7 @@ ${fault !== null && html`<p class="fault" role="alert" id="fault">${fault}</p>`}
 
 export function devicePart({ device, scheduled }: FoundDevice, frame: PieceFrame, sinceDays: number): Html {
   const { active, rows, notifications } = device;
-  return html`<section aria-labelledby="found"><h2 id="found">Device</h2>
+  return html`<section aria-labelledby="found"><h2 id="found">State</h2>
 <p role="status">The device token is <b class="${active ? 'good' : 'trouble'}">${active ? 'active' : 'not active'}</b>${rows.length === 0 && ' and stands in no row of the backend'}.
 ${rows.length > 1 && `It stands in ${rows.length} rows; each notification is sent to one of them.`}</p>
 ${table(
@@ -53,7 +53,7 @@ ${table(
       html`${notificationLink(frame, one.notificationId)}${one.round > 1 && ` (round ${one.round})`}`,
       one.state,
       one.outcome ?? '–',
-      html`<span class="words">${one.reason ?? '–'}${one.reason !== null && REASON_MEANINGS.has(one.reason) && `: ${REASON_MEANINGS.get(one.reason)}`} ${one.note}</span>`,
+      html`<span class="words">${one.reason ?? '–'}${one.reason !== null && REASON_MEANINGS.has(one.reason) && `: ${REASON_MEANINGS.get(one.reason)}`}${one.note !== null && html`<br><small>${one.note}</small>`}</span>`,
       one.attempts ?? '–',
       moment(one.dueAt),
       moment(one.at),

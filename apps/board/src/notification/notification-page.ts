@@ -3,7 +3,7 @@ import { type Html, html } from '../html.ts';
 import { firstAcceptedMs, spanText } from '../overview/latency.ts';
 import { amount, moment, type PieceFrame, table } from '../page-pieces.ts';
 import { lockScreens, seenPush } from './lock-screen.ts';
-import { BATCHES_A_PAGE, GROUPS_SHOWN, type NotificationView } from './notification-view.ts';
+import { BATCHES_A_PAGE, GROUPS_SHOWN, MEMBERS_COUNTED, type NotificationView } from './notification-view.ts';
 import { notificationPath, wishLinks } from './notification-wishes.ts';
 
 /** The page of one notification. @param showPayload false: neither preview nor payload */
@@ -74,7 +74,7 @@ ${pairs([
 ])}`;
 }
 
-function audience({ explanation, groupIds }: NotificationView): Html {
+function audience({ explanation, groupIds, memberships }: NotificationView): Html {
   const { direct, groups, inactive, duplicates, malformed, otherApp, recipients } = explanation.audience;
   const known = (count: number | null) => (count === null ? 'known once it is planned' : amount(count));
   const names = groupIds.slice(0, GROUPS_SHOWN).join(', ');
@@ -85,6 +85,14 @@ function audience({ explanation, groupIds }: NotificationView): Html {
     [
       'Ids of the groups',
       names === '' ? null : groupIds.length > GROUPS_SHOWN ? `${names}, and more` : names,
+    ],
+    [
+      'Memberships of groups now',
+      memberships === null
+        ? null
+        : memberships < MEMBERS_COUNTED
+          ? amount(memberships)
+          : `${amount(memberships)} or more`,
     ],
     ['Inactive, left out', known(inactive)],
     ['Twins (the same device token), left out', known(duplicates)],
@@ -163,5 +171,5 @@ ${table(
   ]),
   'No batches from this number on.',
 )}
-<nav class="choice" aria-label="Pages of batches">${from > 0 && link(Math.max(0, from - BATCHES_A_PAGE), 'Earlier batches')}${lines.length > BATCHES_A_PAGE && link(shown.at(-1)!.seq + 1, 'Later batches')}</nav>`;
+${(from > 0 || lines.length > BATCHES_A_PAGE) && html`<nav class="choice" aria-label="Pages of batches">${from > 0 && link(Math.max(0, from - BATCHES_A_PAGE), 'Earlier batches')}${lines.length > BATCHES_A_PAGE && link(shown.at(-1)!.seq + 1, 'Later batches')}</nav>`}`;
 }
