@@ -68,7 +68,7 @@ export const MEANINGS = {
   PUSHFLEET_BOARD_PASSWORD: 'Its password.',
   PUSHFLEET_BOARD_WRITABLE:
     '`true` lets people retry failed jobs, and pause, resume, cancel and restore on the overview.',
-  PUSHFLEET_BOARD_SHOW_PAYLOAD: '`true` shows the payloads of jobs.',
+  PUSHFLEET_BOARD_SHOW_PAYLOAD: '`true` shows the payloads of jobs and of notifications.',
   PUSHFLEET_LOG_LEVEL: '`trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`.',
   PUSHFLEET_LOG_FORMAT: '`json` or `pretty`. Without it pretty on a terminal, JSON elsewhere.',
 };
