@@ -223,6 +223,54 @@ test('a retirement is undone', async () => {
   await expectSound('overview at the end');
 }, 180_000);
 
+test('a notification is opened: how far it is, why it failed, and its payload where the settings show it', async () => {
+  await page.goto(`${board.url}/`);
+  const link = page.getByRole('region', { name: 'Recent' }).getByRole('link', { name: '1', exact: true });
+  await press(link, 'Enter');
+  await page.getByRole('heading', { name: 'Notification 1', exact: true }).waitFor();
+  await page.getByText('Unregistered').first().waitFor();
+  expect(await page.textContent('main')).not.toContain('message 1');
+  await expectSound('notification');
+  const open = await startBoardSite(fleet, {
+    PUSHFLEET_BOARD_BASE_PATH: BASE,
+    PUSHFLEET_BOARD_SHOW_PAYLOAD: 'true',
+  });
+  const shown = await context.newPage();
+  await shown.goto(`${open.url}/notifications/1`);
+  await shown.getByText('message 1').first().waitFor();
+  await expectSound('notification with its payload', shown);
+  await shown.close();
+  await open.stop();
+  await page.goto(`${board.url}/notifications/4711`);
+  await page.getByRole('alert').waitFor();
+  await expectSound('no such notification');
+}, 120_000);
+
+test('a device is looked up by its token, which stands in no address and in no answer', async () => {
+  await page
+    .getByRole('link', { name: 'Overview' })
+    .or(page.getByRole('link', { name: /overview/ }))
+    .first()
+    .click();
+  await page.getByRole('link', { name: 'Device', exact: true }).click();
+  await page.getByRole('heading', { name: 'Look a device up' }).waitFor();
+  await expectSound('look-up');
+  await page.getByRole('textbox').fill(`<${deviceToken(8).toUpperCase()}>`);
+  await page.keyboard.press('Enter');
+  await page.getByText('The device token is not active.').waitFor();
+  await page
+    .getByRole('cell', { name: /Unregistered/ })
+    .first()
+    .waitFor();
+  await expectSound('device');
+  expect(page.url()).toBe(`${board.url}/device`);
+  expect(await page.content()).not.toMatch(/[0-9a-f]{64}/i);
+  await page.getByRole('textbox').fill('not-a-device');
+  await page.keyboard.press('Enter');
+  await page.getByRole('alert').waitFor();
+  await expectSound('no such device');
+}, 120_000);
+
 test('pages of errors, and Bull Board', async () => {
   await page.goto(`${board.url}/nothing/here`);
   await page.getByRole('heading', { name: 'There is nothing here' }).waitFor();
@@ -240,7 +288,7 @@ test('pages of errors, and Bull Board', async () => {
   expect(await ours(page)).toEqual([]);
   await page.getByText('notification 4').first().click();
   await page.waitForURL(/queue\/bulk\/b-/);
-  await page.getByText('com.example.app').first().waitFor();
+  await page.getByText('notification 4').first().waitFor();
   await picture('job', page);
   expect(await ours(page)).toEqual([]);
   await page.goto(`${board.url}/queues/`);
@@ -335,6 +383,7 @@ test('no request left the board, and no answer held a device token', async () =>
   const bodies = await traffic.bodies();
   expect(bodies.length).toBeGreaterThan(30);
   const known = new Set(range(1, DEVICES).map(deviceToken));
+  expect(traffic.requests.filter((url) => /[0-9a-f]{64}/i.test(url))).toEqual([]);
   for (const { url, body } of [...bodies, await firstEvent()]) {
     const found = (body.match(/[0-9a-f]{64}/gi) ?? []).filter((hex) => known.has(hex.toLowerCase()));
     expect([url, found]).toEqual([url, []]);
@@ -365,10 +414,10 @@ async function ours(looked: Page): Promise<string[]> {
 
 /** Goes to it with the tabulator, as one without a mouse does, and presses a key. */
 async function press(target: ReturnType<Page['getByRole']>, key: string): Promise<void> {
-  const id = await target.getAttribute('id');
+  const isFocused = () => target.evaluate((element) => element.matches(':focus'));
   for (let steps = 0; steps < 200; steps++) {
     await page.keyboard.press('Tab');
-    if ((await page.evaluate('document.activeElement?.id')) === id) return page.keyboard.press(key);
+    if (await isFocused()) return page.keyboard.press(key);
   }
   throw new Error('it cannot be reached by the tabulator');
 }

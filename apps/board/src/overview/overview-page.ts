@@ -115,9 +115,7 @@ function figures(view: FleetView): Html {
     [
       'Due to first accepted',
       first === null ? '–' : spanText(first.p50Ms),
-      first === null
-        ? 'no recent notification'
-        : `half of the last ${first.count}; slowest ${spanText(first.maxMs)}`,
+      first === null ? 'no recent notification' : `half of those shown; slowest ${spanText(first.maxMs)}`,
     ],
     ['Due to accepted', within(0.5), `half of the recipients; 95 %: ${within(0.95)}`],
     [
