@@ -50,7 +50,7 @@ function section(size, rows) {
   return {
     figures: { mostPerConnection, rows },
     text: [
-      `${size.toLocaleString('en')} recipients, native session, each answer ${LATENCY_MS} ms after its request, ${STREAMS.toLocaleString('en')} streams a connection: one connection can carry ${mostPerConnection.toLocaleString('en')} a second at most (streams ÷ latency). A tenth of the window, 32 slots at most, is kept for urgent pushes. Cores: of all processes together, the simulator's too.`,
+      `${size.toLocaleString('en')} recipients, native session, each answer ${LATENCY_MS} ms after its request, ${STREAMS.toLocaleString('en')} streams a connection: one connection can carry ${mostPerConnection.toLocaleString('en')} a second at most (streams ÷ latency). A tenth of the window, 16 slots at most, is kept for urgent pushes. Cores: of all processes together, the simulator's too.`,
       '',
       ...table(
         ['workers', 'pushes a second', 'of what the connections can carry', 'cores in use'],

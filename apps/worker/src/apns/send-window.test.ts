@@ -20,7 +20,7 @@ test.each([
   [2, 1],
   [10, 1],
   [100, 10],
-  [1000, 32],
+  [1000, 16],
 ])('of a window of %i, %i slots are kept for urgent', (window, reserve) => {
   expect(urgentReserve(window)).toBe(reserve);
 });
