@@ -21,6 +21,8 @@ export interface PagedAudience {
   readonly lists: AudienceLists;
   readonly filter: AppFilter;
   readonly signal: AbortSignal;
+  /** Asked before each page. */
+  readonly giveWay: () => Promise<void>;
 }
 
 export interface Cursor {
@@ -30,7 +32,7 @@ export interface Cursor {
 
 /** Reads it from `start` to its end, or until the signal; `next` is where it would go on. */
 export async function forEachPage(
-  { store, notificationId, lists, filter, signal }: PagedAudience,
+  { store, notificationId, lists, filter, signal, giveWay }: PagedAudience,
   start: Cursor,
   visit: (members: readonly AudienceMember[], next: Cursor) => Promise<void>,
 ): Promise<void> {
@@ -38,6 +40,7 @@ export async function forEachPage(
   for (let pass = start.pass; pass < passes.length; pass++) {
     let after = pass === start.pass ? start.after : null;
     do {
+      await giveWay();
       if (signal.aborted) return;
       const page = await readAudiencePage(store, passes[pass]!, after, PAGE_SIZE, filter);
       after = page.next;

@@ -110,6 +110,7 @@ export class DueRowClaimer {
     }
     const claims = await claimRows(store, [...requests.values()], owner, newNonce());
     if (claims.length === 0) return;
+    this.#context.rightOfWay.claimed();
     killPoint('producer.afterClaim');
     log.debug({ event: 'claim.made', claims: claims.length }, 'due rows claimed');
     this.#onInvalid(await freeze(this.#context, claims, requests, startedAt));

@@ -152,8 +152,15 @@ function startLoops(context: ProducerContext, metrics: ProducerMetrics) {
   const claimFresh = start('claim fresh', config.PUSHFLEET_POLL_INTERVAL_MS, () => claimer.lookAtFresh());
   const plan = start('plan', 250, () => planner.look());
   const planFresh = start('plan fresh', 250, () => planner.lookAtFresh());
-  const dispatchUrgent = start('dispatch urgent', 250, () => dispatcher.look('urgent'));
-  const dispatchBulk = start('dispatch bulk', 250, () => dispatcher.look('bulk'));
+  const dispatchUrgent = start('dispatch urgent', 250, async () => {
+    const moved = await dispatcher.look('urgent');
+    if (moved) context.rightOfWay.queued();
+    return moved;
+  });
+  const dispatchBulk = start('dispatch bulk', 250, async () => {
+    await context.rightOfWay.giveWay();
+    return dispatcher.look('bulk');
+  });
   const complete = start('complete', 100, () => completer.look());
   const retire = start('retire', 1_000, () => retirer.look());
   const settle = start('settle', 500, async () => {

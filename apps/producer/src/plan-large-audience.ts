@@ -201,6 +201,7 @@ function audienceOf(
     lists,
     filter: appFilterOf(context, app),
     signal,
+    giveWay: () => context.rightOfWay.giveWay(),
   };
 }
 

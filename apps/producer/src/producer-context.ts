@@ -6,6 +6,7 @@ import type { LaneQueues, ResultsQueue } from '@pushfleet/shared/queue/lane-queu
 import type { RedisClient } from '@pushfleet/shared/queue/redis-connection';
 import type { Store } from '@pushfleet/shared/store/store';
 import type { ProducerConfig } from './producer-config.ts';
+import type { RightOfWay } from './right-of-way.ts';
 
 /** The queues of one app. */
 export interface AppQueues {
@@ -25,6 +26,7 @@ export interface ProducerContext {
   readonly fleet: string;
   /** Names this process in claims and leases. */
   readonly owner: string;
+  readonly rightOfWay: RightOfWay;
   readonly tracing: Tracing;
   readonly log: Log;
 }

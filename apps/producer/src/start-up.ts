@@ -18,6 +18,7 @@ import { isMysqlAway } from '@pushfleet/shared/store/mysql-away';
 import { openStore } from '@pushfleet/shared/store/open-store';
 import { type ProducerConfig, readApps } from './producer-config.ts';
 import type { ProducerContext } from './producer-context.ts';
+import { RightOfWay } from './right-of-way.ts';
 
 /**
  * Opens what the loops need, waiting for servers that are not there yet, and checks it: the tables are there
@@ -72,6 +73,7 @@ export async function openProducer(
       },
       fleet,
       owner: `${hostname().slice(0, 32)}-${process.pid}-${randomBytes(3).toString('hex')}`,
+      rightOfWay: new RightOfWay(),
       tracing,
       log,
     };

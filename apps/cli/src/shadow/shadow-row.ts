@@ -69,6 +69,7 @@ export async function shadowRow(
     lists,
     filter: { app: request.app, topic: app?.topic ?? '', environment: app?.environment ?? '' },
     signal: new AbortController().signal,
+    giveWay: async () => {},
   };
   const memberships = lists.directMembers + (await countGroupMembers(store, lists.groupIds));
   const { take } = await findRepeats(audience, memberships);
