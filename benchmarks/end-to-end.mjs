@@ -21,6 +21,8 @@ const SIZES = [10_000, 100_000, 1_000_000];
 const REPEATS = { 10000: 4 };
 const SWEEP = [50, 100, 200, 500, 1_000];
 const SWEEP_SIZE = 10_000;
+export const NATIVE = 'Pushfleet, native';
+export const NODE_APN = 'Pushfleet, node-apn';
 /** Of the sweep only the pushes a second count. */
 const NOTHING = { producer: 0, worker: 0, mysql: 0, redis: 0 };
 const BASELINE = fileURLToPath(new URL('./baseline/', import.meta.url));
@@ -37,8 +39,8 @@ export async function measure(say, { sizes = SIZES } = {}) {
     say,
     async (installation) => {
       const rows = [];
-      for (const session of ['native', 'node-apn'])
-        rows.push(...(await pushfleet(installation, session, sizes, say)));
+      rows.push(...(await pushfleet(installation, NATIVE, { session: 'native' }, sizes, say)));
+      rows.push(...(await pushfleet(installation, NODE_APN, { session: 'node-apn' }, sizes, say)));
       const { concurrency, sweep } = await findConcurrency(installation, say);
       rows.push(...(await baseline(installation, concurrency, sizes, say)));
       return section(rows, sweep, concurrency);
@@ -46,8 +48,8 @@ export async function measure(say, { sizes = SIZES } = {}) {
   );
 }
 
-async function pushfleet(installation, session, sizes, say) {
-  const fleet = await startFleet(installation, { session });
+async function pushfleet(installation, system, settings, sizes, say) {
+  const fleet = await startFleet(installation, settings);
   const rows = [];
   try {
     await untilSent(installation.mysql, [
@@ -55,7 +57,7 @@ async function pushfleet(installation, session, sizes, say) {
     ]);
     const idle = await idleUse(fleet.processes);
     for (const size of sizes)
-      rows.push(await broadcasts(installation, fleet.processes, idle, `Pushfleet, ${session}`, size, say));
+      rows.push(await broadcasts(installation, fleet.processes, idle, system, size, say));
   } finally {
     await fleet.stop();
   }
@@ -140,9 +142,9 @@ function section(rows, sweep, concurrency) {
   const of = (system, size) => rows.find((row) => row.system === system && row.size === size);
   const largest = Math.max(...rows.map(({ size }) => size));
   const smallest = Math.min(...rows.map(({ size }) => size));
-  const native = of('Pushfleet, native', largest);
+  const native = of(NATIVE, largest);
   const factor = of('baseline', largest).microseconds / native.microseconds;
-  const flatness = native.microseconds / of('Pushfleet, native', smallest).microseconds;
+  const flatness = native.microseconds / of(NATIVE, smallest).microseconds;
   return {
     figures: { rows, factor, flatness },
     text: [

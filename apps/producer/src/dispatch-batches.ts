@@ -31,7 +31,7 @@ import { traceQueued } from './producer-spans.ts';
 const JOBS_LIMIT = 5_000;
 const JOBS_PER_STEP = 200;
 /** Share of a lane's room that one step may fill: several producers overshoot by so much each. */
-const STEP_SHARE = 0.05;
+const STEP_SHARE = 0.08;
 /** A producer that was stopped between commit and add must not add any more: the reconciler has it then. */
 const ADD_WITHIN_MS = 5_000;
 
@@ -43,6 +43,8 @@ export class BatchDispatcher {
   readonly #context: ProducerContext;
   /** Where the round through the running dispatches stands, per app and lane. */
   readonly #lastServed = new Map<string, number>();
+  /** Lanes of apps without room for a whole step when last looked at. */
+  readonly #full = new Set<string>();
 
   constructor(context: ProducerContext) {
     this.#context = context;
@@ -57,13 +59,24 @@ export class BatchDispatcher {
     return moved > 0;
   }
 
+  /** Whether an ended batch makes room that somebody waits for. */
+  isFull(lane: Lane): boolean {
+    return this.#context.queues.some(({ app }) => this.#full.has(`${app.name} ${lane}`));
+  }
+
   async #fill(queues: AppQueues, lane: Lane): Promise<number> {
     const { store, config } = this.#context;
     const load = await readLaneLoad(store, queues.app.name, lane);
     const room = config.PUSHFLEET_QUEUE_LIMIT - load.recipients;
     const jobs = Math.min(JOBS_PER_STEP, JOBS_LIMIT - load.jobs);
-    if (room <= 0 || jobs <= 0) return 0;
-    const recipients = Math.min(room, Math.ceil(config.PUSHFLEET_QUEUE_LIMIT * STEP_SHARE));
+    const recipients = Math.ceil(config.PUSHFLEET_QUEUE_LIMIT * STEP_SHARE);
+    const key = `${queues.app.name} ${lane}`;
+    // A step for every batch that ends would cost ten statements each.
+    if (jobs <= 0 || (room < recipients && load.jobs > 0)) {
+      this.#full.add(key);
+      return 0;
+    }
+    this.#full.delete(key);
     const ripe = upTo(recipients, await readRipeBatches(store, queues.app.name, lane, jobs));
     const left = recipients - ripe.reduce((sum, { size }) => sum + size, 0);
     const planned =

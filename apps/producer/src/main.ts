@@ -119,7 +119,8 @@ function startLoops(context: ProducerContext, metrics: ProducerMetrics) {
   const recorder = new ResultRecorder(context, {
     settled(dispatchId) {
       completer.hint(dispatchId);
-      dispatch();
+      if (dispatcher.isFull('urgent')) dispatchUrgent.wake();
+      if (dispatcher.isFull('bulk')) dispatchBulk.wake();
     },
     retired: () => retire.wake(),
     parked: dispatch,

@@ -27,11 +27,17 @@ export function createWorkerMetrics(sources: WorkerMetricsSources): WorkerMetric
   registerGauges(registry, sources);
   const { app } = sources;
   const registers = [registry];
+  // What every push touches is summed up here and told when somebody asks.
+  let accepted = 0;
   const outcomes = new Counter({
     name: 'pushfleet_outcomes_total',
     help: 'Recipients by final outcome and reason.',
     labelNames: ['app', 'outcome', 'reason'],
     registers,
+    collect() {
+      this.inc({ app, outcome: 'accepted', reason: '' }, accepted);
+      accepted = 0;
+    },
   });
   const retries = new Counter({
     name: 'pushfleet_retries_total',
@@ -68,8 +74,6 @@ export function createWorkerMetrics(sources: WorkerMetricsSources): WorkerMetric
     help: 'When this worker last started a batch.',
     registers,
   });
-  // The two that every push touches: their labels are looked up once.
-  const accepted = outcomes.labels(app, 'accepted', '');
   resends.inc({ app }, 0);
   for (const cause of REFUSALS) refused.inc({ app, cause }, 0);
   return {
@@ -80,7 +84,7 @@ export function createWorkerMetrics(sources: WorkerMetricsSources): WorkerMetric
     },
     settled(outcome: Outcome, reason: string, recipients: number, dueAt: number) {
       if (outcome === 'accepted') {
-        accepted.inc(recipients);
+        accepted += recipients;
         dueToAccepted.observe(Math.max(0, Date.now() - dueAt) / 1_000);
       } else outcomes.inc({ app, outcome, reason: knownReason(reason) }, recipients);
     },

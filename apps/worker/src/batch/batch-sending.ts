@@ -20,6 +20,8 @@ const BURST = 16;
 /** The governor answers every request in 10 s, if only with "no answer"; a little more than that. */
 const ANSWERS_WITHIN_MS = 15_000;
 
+const NOTHING = () => {};
+
 /**
  * Sends a batch to whoever is due, and to whoever becomes due while answers are awaited. Each answer goes
  * into the progress at once. Ends when nobody is due and every answer is there, or when it must stop.
@@ -30,7 +32,7 @@ export class BatchSending {
   readonly #apnsIdOf: (tokenId: string) => string;
   readonly #freeResends = new Map<number, number>();
   #probe: number | null = null;
-  #wake: () => void = () => {};
+  #wake: () => void = NOTHING;
   #closed = false;
 
   constructor(
@@ -159,6 +161,7 @@ export class BatchSending {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, Math.min(Math.max(ms, 0), 1_000));
       this.#wake = () => {
+        this.#wake = NOTHING; // every answer calls it
         clearTimeout(timer);
         resolve();
       };
