@@ -123,7 +123,7 @@ export class BatchDispatcher {
     const taken = new Set(marks);
     const jobs = loaded
       .filter(({ mark }) => taken.has(mark) && !mark.settled)
-      .map(({ mark, tokens }) => this.#toJob(mark, tokens));
+      .map(({ mark, waiting }) => this.#toJob(mark, waiting));
     const again = jobs.filter(({ generation }) => generation > 1);
     try {
       if (again.length > 0) await forgetAdded(queues.lanes[lane], again);
@@ -145,26 +145,28 @@ export class BatchDispatcher {
   /** Looks up the device tokens of those who wait: rows that are gone or switched off since are cancelled. */
   async #loadDeviceTokens(
     batches: readonly ReadyBatch[],
-  ): Promise<{ mark: QueuedMark; tokens: WaitingRecipient[] }[]> {
+  ): Promise<{ mark: QueuedMark; waiting: WaitingRecipients }[]> {
     const { store } = this.#context;
-    const waiting = batches.map((batch) => {
-      const ids = decodeRecipients(batch.recipients);
-      return ids
-        .map((id, index) => ({ id, index }))
-        .filter(({ index }) => (batch.outcomes?.[index] ?? WAITING) === WAITING);
-    });
-    const ids = waiting.flat().map(({ id }) => id);
-    const rows = await readTokensById(store, [...new Set(ids.filter((id) => !isPushRecipient(id)))]);
+    const recipients = batches.map((batch) => decodeRecipients(batch.recipients));
+    const isWaiting = ({ outcomes }: ReadyBatch, index: number) => (outcomes?.[index] ?? WAITING) === WAITING;
+    const ids = new Set<string>();
+    for (const [i, batch] of batches.entries())
+      for (const [index, id] of recipients[i]!.entries())
+        if (isWaiting(batch, index) && !isPushRecipient(id)) ids.add(id);
+    const rows = await readTokensById(store, [...ids]);
     return batches.map((batch, i) => {
-      const tokens: WaitingRecipient[] = [];
+      const waiting: WaitingRecipients = { ids: [], deviceTokens: [] };
       const outcomes = batch.outcomes === null ? Buffer.alloc(batch.size) : Buffer.from(batch.outcomes);
       let cancelled = 0;
-      for (const { id, index } of waiting[i]!) {
+      for (const [index, id] of recipients[i]!.entries()) {
+        if (!isWaiting(batch, index)) continue;
         const row = rows.get(id);
         const ofRow = row?.active === true ? normalizeDeviceToken(row.deviceToken) : null;
         const deviceToken = isPushRecipient(id) ? (parseRequest(batch.request).deviceToken ?? null) : ofRow;
-        if (deviceToken !== null) tokens.push({ id, deviceToken });
-        else {
+        if (deviceToken !== null) {
+          waiting.ids.push(id);
+          waiting.deviceTokens.push(deviceToken);
+        } else {
           outcomes[index] = CANCELLED;
           cancelled++;
         }
@@ -172,12 +174,12 @@ export class BatchDispatcher {
       const changed = batch.outcomes !== null || cancelled > 0;
       return {
         mark: { batch, outcomes: changed ? outcomes : null, cancelled, settled: isSettled(outcomes) },
-        tokens,
+        waiting,
       };
     });
   }
 
-  #toJob({ batch, outcomes }: QueuedMark, tokens: readonly WaitingRecipient[]): BatchJob {
+  #toJob({ batch, outcomes }: QueuedMark, waiting: WaitingRecipients): BatchJob {
     const { fleet, store } = this.#context;
     const request = parseRequest(batch.request);
     const progress: BatchProgress = storedProgress(batch.size, outcomes, batch.trials, batch.resent);
@@ -202,19 +204,20 @@ export class BatchDispatcher {
       dueAt: utcInstant(batch.dueAt),
       deadline: utcInstant(batch.deadline),
       size: batch.size,
-      tokens: packDeviceTokens(tokens.map(({ deviceToken }) => deviceToken)),
+      tokens: packDeviceTokens(waiting.deviceTokens),
       ids: encodeRecipients(
         batch.notificationId === null ? 'text' : store.backend.tokenId.kind,
-        tokens.map(({ id }) => id),
+        waiting.ids,
       ).toString('base64'),
       progress: encodeProgress(progress),
     };
   }
 }
 
-interface WaitingRecipient {
-  readonly id: string;
-  readonly deviceToken: string;
+/** Those of a batch who wait, in its order. Two lists, since an object for each would outlive a collection. */
+interface WaitingRecipients {
+  readonly ids: string[];
+  readonly deviceTokens: string[];
 }
 
 function parseRequest(text: string): PushRequest {

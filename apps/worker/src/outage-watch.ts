@@ -41,7 +41,8 @@ export class OutageWatch {
     this.#latest[at] = Number(isServerError);
     if (this.#errors * 2 <= Math.min(this.#noted, LATEST)) {
       this.#mostlySince = null;
-      this.#failing.clear();
+      // A set that is cleared takes new memory, and this is passed by every answer.
+      if (this.#failing.size > 0) this.#failing.clear();
       return false;
     }
     this.#mostlySince ??= now;

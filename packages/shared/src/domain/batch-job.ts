@@ -93,9 +93,13 @@ function batchNamedBy(pattern: RegExp, id: string) {
 
 /** Device tokens (lower-case hex) as base64 of their raw bytes, each behind its length: a third smaller. */
 export function packDeviceTokens(deviceTokens: readonly string[]): string {
-  return Buffer.concat(
-    deviceTokens.flatMap((hex) => [Buffer.of(hex.length / 2), Buffer.from(hex, 'hex')]),
-  ).toString('base64');
+  const bytes = Buffer.allocUnsafe(deviceTokens.reduce((sum, hex) => sum + 1 + hex.length / 2, 0));
+  let at = 0;
+  for (const hex of deviceTokens) {
+    bytes[at] = hex.length / 2;
+    at += 1 + bytes.write(hex, at + 1, 'hex');
+  }
+  return bytes.toString('base64');
 }
 
 /** Packed device tokens, each made a string when it is asked for: all at once they would outlive a garbage collection. */
