@@ -29,7 +29,7 @@ export function headline({ wire, 'end-to-end': endToEnd, latency, urgent }) {
         `${wire.native.toFixed(1)} µs`,
         ...Array(2).fill(`${wire.nodeApn.toFixed(1)} µs`),
       ],
-      ['pushes a second over one connection, APNs 50 ms away', number(oneWorker.perSecond), '', ''],
+      ['pushes a second over one connection, APNs 50 ms away', number(oneWorker.whileSending), '', ''],
       [
         'an alert during such a broadcast until APNs accepted it, 99th percentile: woken, polled',
         `${number(urgent.wokenP99Ms)} ms, ${number(urgent.polledP99Ms)} ms`,
