@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { DueRowClaimer } from '@pushfleet/app-producer/claim-due-rows';
 import { loadProducerConfig } from '@pushfleet/app-producer/producer-config';
 import type { ProducerContext } from '@pushfleet/app-producer/producer-context';
+import { RightOfWay } from '@pushfleet/app-producer/right-of-way';
 import { plainApp } from '@pushfleet/shared/domain/apps';
 import { NO_TRACING } from '@pushfleet/shared/platform/tracing';
 import { type OpenStore, openStore } from '@pushfleet/shared/store/open-store';
@@ -32,6 +33,7 @@ async function claimerAt(settings: Record<string, string>, now: () => number): P
     expiryIsDateTime: false,
   };
   const context = {
+    rightOfWay: new RightOfWay(),
     config,
     store,
     rules,
