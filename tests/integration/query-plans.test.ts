@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { loadProducerConfig } from '@pushfleet/app-producer/producer-config';
-import { audiencePageQuery } from '@pushfleet/shared/store/audience';
+import { activeDeviceTokensQuery, audiencePageQuery } from '@pushfleet/shared/store/audience';
 import { dueQuery } from '@pushfleet/shared/store/due-rows';
 import { type OpenStore, openStore } from '@pushfleet/shared/store/open-store';
 import mysql from 'mysql2/promise';
@@ -79,3 +79,11 @@ test('without the index on the due query the producer starts, says so, and print
   const again = await fleet.startProducer();
   expect(again.output()).not.toContain('indexMissing');
 }, 60_000);
+
+test('device tokens of batches are read by their key, neighbours as a range, and no others', async () => {
+  const neighbours = range(2_001, 2_500).map(String);
+  const scattered = range(1, 500).map((id) => String(id * 30));
+  const plan = await planOf(activeDeviceTokensQuery(store, [neighbours, scattered])!);
+  expect(plan.map(({ table, type, key }) => [table, type, key])).toEqual([['t', 'range', 'PRIMARY']]);
+  expect(Number(plan[0]!.rows)).toBeLessThan(1_500);
+});

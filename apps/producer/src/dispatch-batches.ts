@@ -13,7 +13,7 @@ import { decodeRecipients, encodeRecipients } from '@pushfleet/shared/domain/rec
 import { utcInstant } from '@pushfleet/shared/domain/wall-time';
 import { killPoint } from '@pushfleet/shared/platform/kill-point';
 import { addBatches, forgetAdded } from '@pushfleet/shared/queue/lane-queue';
-import { readTokensById } from '@pushfleet/shared/store/audience';
+import { readActiveDeviceTokens } from '@pushfleet/shared/store/audience';
 import {
   markQueued,
   type QueuedMark,
@@ -149,20 +149,19 @@ export class BatchDispatcher {
     const { store } = this.#context;
     const recipients = batches.map((batch) => decodeRecipients(batch.recipients));
     const isWaiting = ({ outcomes }: ReadyBatch, index: number) => (outcomes?.[index] ?? WAITING) === WAITING;
-    const ids = new Set<string>();
-    for (const [i, batch] of batches.entries())
-      for (const [index, id] of recipients[i]!.entries())
-        if (isWaiting(batch, index) && !isPushRecipient(id)) ids.add(id);
-    const rows = await readTokensById(store, [...ids]);
+    const ofRows = batches.map((batch, i) =>
+      recipients[i]!.filter((id, index) => isWaiting(batch, index) && !isPushRecipient(id)),
+    );
+    const stored = await readActiveDeviceTokens(store, ofRows);
     return batches.map((batch, i) => {
       const waiting: WaitingRecipients = { ids: [], deviceTokens: [] };
       const outcomes = batch.outcomes === null ? Buffer.alloc(batch.size) : Buffer.from(batch.outcomes);
       let cancelled = 0;
       for (const [index, id] of recipients[i]!.entries()) {
         if (!isWaiting(batch, index)) continue;
-        const row = rows.get(id);
-        const ofRow = row?.active === true ? normalizeDeviceToken(row.deviceToken) : null;
-        const deviceToken = isPushRecipient(id) ? (parseRequest(batch.request).deviceToken ?? null) : ofRow;
+        const deviceToken = isPushRecipient(id)
+          ? (parseRequest(batch.request).deviceToken ?? null)
+          : normalizeDeviceToken(stored.get(id) ?? null);
         if (deviceToken !== null) {
           waiting.ids.push(id);
           waiting.deviceTokens.push(deviceToken);

@@ -214,6 +214,71 @@ export async function readTokensById(
   );
 }
 
+/**
+ * Device tokens of the rows that are active, as stored, by the ids of their rows.
+ *
+ * @param lists ids in the order of a batch, a list for each batch
+ */
+export async function readActiveDeviceTokens(
+  store: Store,
+  lists: readonly (readonly string[])[],
+): Promise<Map<string, string | null>> {
+  const query = activeDeviceTokensQuery(store, lists);
+  if (query === null) return new Map();
+  const rows = await store.database.arrays(query.sql, query.values);
+  return new Map(rows.map(([id, string]) => [idText(id), asText(string)]));
+}
+
+/** The statement of `readActiveDeviceTokens`, for looking at its plan; null where there is nobody. */
+export function activeDeviceTokensQuery(
+  { backend: { mapping, tokenId } }: Store,
+  lists: readonly (readonly string[])[],
+): { sql: string; values: SqlValue[] } | null {
+  const c = columnNames(mapping);
+  const conditions: string[] = [];
+  const values: SqlValue[] = [];
+  const scattered: SqlValue[] = [];
+  for (const ids of lists) {
+    const range = tokenId.kind === 'integer' ? denseRange(ids) : null;
+    if (range === null) scattered.push(...ids.map((id) => idValue(tokenId, id)));
+    else {
+      conditions.push(`t.${c.tokenId} BETWEEN ? AND ?`);
+      values.push(...range);
+    }
+  }
+  if (scattered.length > 0) {
+    conditions.push(`t.${c.tokenId} IN (?)`);
+    values.push(scattered);
+  }
+  if (conditions.length === 0) return null;
+  return {
+    sql: `SELECT t.${c.tokenId}, ${tokenStringColumn(mapping)} FROM ${c.token} t
+           WHERE (${conditions.join(' OR ')}) AND t.${c.active} = ?`,
+    values: [...values, mapping.token.activeValue],
+  };
+}
+
+/** Most rows that are read for each one that is wanted: a look-up costs about three times as much. */
+const ROWS_PER_WANTED = 1.5;
+const FEWEST_FOR_A_RANGE = 16;
+
+/**
+ * First and last of ids that stand so close that reading all between them costs less than looking each up;
+ * null where they do not, or are too few. Ids beyond 2^53 are looked up.
+ */
+export function denseRange(ids: readonly string[]): [number, number] | null {
+  if (ids.length < FEWEST_FOR_A_RANGE) return null;
+  let first = Number.POSITIVE_INFINITY;
+  let last = 0;
+  for (const id of ids) {
+    const value = Number(id);
+    if (!Number.isSafeInteger(value)) return null;
+    if (value < first) first = value;
+    if (value > last) last = value;
+  }
+  return last - first < ids.length * ROWS_PER_WANTED ? [first, last] : null;
+}
+
 function memberColumns(mapping: Mapping, filter: AppFilter): string {
   const c = columnNames(mapping);
   const conditions = appConditions(mapping, filter).map(({ sql }) => sql);
