@@ -119,19 +119,26 @@ export class RepeatFinder {
   }
 }
 
-// Two 32-bit lanes of multiply-and-rotate over the characters, each finished as in MurmurHash3. The
-// results stand here instead of in an object: this runs once per recipient.
+// Two 32-bit lanes of multiply-and-rotate over four characters at a time, each finished as in MurmurHash3.
+// The results stand here instead of in an object: this runs once per recipient.
 let high = 0;
 let low = 0;
 
 function hash(text: string): void {
   let a = 0x9e3779b1 ^ text.length;
   let b = 0x85ebca77;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    a = Math.imul(a ^ code, 0x85ebca6b);
+  const fours = text.length - (text.length % 4);
+  for (let i = 0; i < text.length; i += i < fours ? 4 : 1) {
+    const word =
+      i < fours
+        ? text.charCodeAt(i) |
+          (text.charCodeAt(i + 1) << 8) |
+          (text.charCodeAt(i + 2) << 16) |
+          (text.charCodeAt(i + 3) << 24)
+        : text.charCodeAt(i);
+    a = Math.imul(a ^ word, 0x85ebca6b);
     a = (a << 13) | (a >>> 19);
-    b = Math.imul(b ^ code, 0xc2b2ae35);
+    b = Math.imul(b ^ word, 0xc2b2ae35);
     b = (b << 15) | (b >>> 17);
   }
   a = finish(a);

@@ -6,7 +6,7 @@ import {
   mergeProgress,
   newProgress,
 } from '../domain/batch-progress.ts';
-import { isSettled, OUTCOMES, tally, WAITING } from '../domain/outcomes.ts';
+import { isSettled, OUTCOMES, type Outcome, tally, WAITING } from '../domain/outcomes.ts';
 import { utcDateTime, utcInstant } from '../domain/wall-time.ts';
 import type { SqlValue, Statements } from './database.ts';
 import { dateOrNull, type StoredBatch, type ToldBatch, writeOutcomes } from './outcome-rows.ts';
@@ -202,15 +202,26 @@ async function updateBatches({ tables }: Store, on: Statements, rows: readonly T
 }
 
 function newsOf(before: BatchProgress, after: BatchProgress): Recorded['news'] {
-  const counts = new Map<string, { outcome: string; reason: string; count: number }>();
+  // Nearly all are accepted, without a reason: those are counted by their byte alone.
+  const withoutReason = new Array<number>(OUTCOMES.length).fill(0);
+  const refused = new Map<string, { outcome: Outcome; reason: string; count: number }>();
   after.outcomes.forEach((byte, index) => {
     if (byte === before.outcomes[index] || byte === WAITING) return;
-    const outcome = OUTCOMES[byte]!;
     const reason = after.refusals.get(index)?.reason ?? '';
-    const entry = counts.get(`${outcome} ${reason}`) ?? { outcome, reason, count: 0 };
-    counts.set(`${outcome} ${reason}`, { ...entry, count: entry.count + 1 });
+    if (reason === '') {
+      withoutReason[byte]!++;
+      return;
+    }
+    const outcome = OUTCOMES[byte]!;
+    const key = `${outcome} ${reason}`;
+    const entry = refused.get(key);
+    if (entry === undefined) refused.set(key, { outcome, reason, count: 1 });
+    else entry.count++;
   });
-  return [...counts.values()];
+  const plain = withoutReason.flatMap((count, byte) =>
+    count === 0 ? [] : [{ outcome: OUTCOMES[byte]!, reason: '', count }],
+  );
+  return [...plain, ...refused.values()];
 }
 
 /** Trials alone, in the format of a whole progress. */
