@@ -132,7 +132,7 @@ export function aPush(number: number, prefix = 'aa'): ApnsRequest {
 
 /** Waits for a condition that events bring about; fails after 5 s. */
 export async function eventually(reached: () => boolean): Promise<void> {
-  const giveUpAt = Date.now() + 5_000;
+  const giveUpAt = Date.now() + 15_000;
   while (!reached()) {
     if (Date.now() > giveUpAt) throw new Error(`never came true: ${reached}`);
     await new Promise((resolve) => setTimeout(resolve, 2));
