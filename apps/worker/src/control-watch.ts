@@ -49,8 +49,8 @@ export class ControlWatch {
   }
 
   /** Checked against the clock at each call: timers fire late after a process was stopped for a while. */
-  current(): ControlCopy | null {
-    return performance.now() - this.#seenAt <= STALE_MS ? this.#copy : null;
+  current(mono = performance.now()): ControlCopy | null {
+    return mono - this.#seenAt <= STALE_MS ? this.#copy : null;
   }
 
   /** Redis answers, and has no copy: it was emptied, or no producer was ever here. */

@@ -37,9 +37,8 @@ export class Heartbeat implements Stoppable {
     this.#answered++;
   }
 
-  /** @param dueAt milliseconds since 1970 */
-  accepted(recipients: number, dueAt: number): void {
-    const seconds = (Date.now() - dueAt) / 1_000;
+  accepted(recipients: number, sinceDueMs: number): void {
+    const seconds = sinceDueMs / 1_000;
     let bucket = 0;
     while (bucket < LATENCY_BOUNDS_S.length && seconds > LATENCY_BOUNDS_S[bucket]!) bucket++;
     this.#dueToAccepted[bucket]! += recipients;

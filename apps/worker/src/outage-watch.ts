@@ -30,10 +30,10 @@ export class OutageWatch {
    * Takes in one answer.
    *
    * @param recipient whom it is about
+   * @param now when it came, of performance.now()
    * @returns whether it was one more 5xx of an outage
    */
-  note(isServerError: boolean, recipient: string): boolean {
-    const now = performance.now();
+  note(isServerError: boolean, recipient: string, now = performance.now()): boolean {
     if (now - this.#notedAt > FORGOTTEN_AFTER_MS) this.#forget(0);
     this.#notedAt = now;
     const at = this.#noted++ % LATEST;

@@ -7,7 +7,7 @@ export interface RateLimiterOptions {
   /** Asks the fleet's bucket. */
   readonly ask: (lane: Lane) => Promise<RateAnswer>;
   /** Whether the app has no limit, as far as the control copy says. */
-  readonly isUnlimited: () => boolean;
+  readonly isUnlimited: (mono?: number) => boolean;
   readonly log: Log;
 }
 
@@ -36,8 +36,8 @@ export class RateLimiter {
   constructor(private readonly options: RateLimiterOptions) {}
 
   /** Takes one push if that needs no waiting. */
-  tryTake(lane: Lane): boolean {
-    if (this.options.isUnlimited()) return true;
+  tryTake(lane: Lane, mono?: number): boolean {
+    if (this.options.isUnlimited(mono)) return true;
     const state = this.#lanes.get(lane)!;
     return state.waiting.size === 0 && spend(state);
   }

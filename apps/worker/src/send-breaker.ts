@@ -117,8 +117,8 @@ export class SendBreaker {
   }
 
   /** Each answer of APNs'. Opens when most of them are 5xx. */
-  answered(isServerError: boolean, recipient: string): void {
-    if (!this.#outage.note(isServerError, recipient) || this.#state !== 'closed') return;
+  answered(isServerError: boolean, recipient: string, mono?: number): void {
+    if (!this.#outage.note(isServerError, recipient, mono) || this.#state !== 'closed') return;
     const { app, credential, log } = this.options;
     log.warn(
       { event: 'apns.unavailable', app, credential },

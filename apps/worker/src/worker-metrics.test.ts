@@ -9,8 +9,8 @@ test('the metrics have the names of the interface, and only known reasons as lab
     credentialExpiresAt: new Date(Date.now() + 3_600_000),
   });
   metrics.batchStarted('urgent');
-  metrics.answered({ answered: true, status: 200, reason: '' }, 'accepted', '', 12);
-  metrics.settled('accepted', '', 1, Date.now() - 400);
+  metrics.answered({ answered: true, status: 200, reason: '' }, 'accepted', '', 12, performance.now());
+  metrics.settled('accepted', '', 1, 400);
   metrics.settled('retired', 'Unregistered', 1, 0);
   metrics.settled('rejected', 'AReasonAppleAddsLater', 1, 0);
   metrics.answered(
@@ -18,6 +18,7 @@ test('the metrics have the names of the interface, and only known reasons as lab
     'retry',
     'ServiceUnavailable',
     5,
+    performance.now(),
   );
   metrics.resentUnanswered();
   const text = await metrics.text();
@@ -32,6 +33,12 @@ test('the metrics have the names of the interface, and only known reasons as lab
     'pushfleet_connection_state{app="shop",state="ready"} 1',
     'pushfleet_connection_state{app="shop",state="connecting"} 0',
     'pushfleet_connects_total{app="shop"} 2',
+    '# TYPE pushfleet_request_seconds histogram',
+    'pushfleet_request_seconds_bucket{le="0.005"} 1',
+    'pushfleet_request_seconds_bucket{le="0.01"} 1',
+    'pushfleet_request_seconds_bucket{le="0.025"} 2',
+    'pushfleet_request_seconds_bucket{le="+Inf"} 2',
+    'pushfleet_request_seconds_sum 0.017',
     'pushfleet_request_seconds_count 2',
     'pushfleet_due_to_accepted_seconds_bucket{le="0.5"} 1',
     'pushfleet_build_info{version="1.2.3",process="worker"} 1',

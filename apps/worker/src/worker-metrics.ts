@@ -1,9 +1,10 @@
 import { type ApnsAnswer, REASON_POLICIES, type Verdict } from '@pushfleet/shared/domain/apns-answer';
 import type { Outcome } from '@pushfleet/shared/domain/outcomes';
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { ConnectionGovernor, GovernorState } from './apns/connection-governor.ts';
 import { REFUSALS } from './batch/open-batch.ts';
 import type { SendingObserver } from './batch/sending-parts.ts';
+import { TalliedHistogram } from './tallied-histogram.ts';
 
 export interface WorkerMetricsSources {
   readonly app: string;
@@ -57,18 +58,17 @@ export function createWorkerMetrics(sources: WorkerMetricsSources): WorkerMetric
     labelNames: ['app', 'cause'],
     registers,
   });
-  const requestSeconds = new Histogram({
+  const requestSeconds = new TalliedHistogram({
     name: 'pushfleet_request_seconds',
     help: 'Time from a request to its answer.',
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-    registers,
   });
-  const dueToAccepted = new Histogram({
+  const dueToAccepted = new TalliedHistogram({
     name: 'pushfleet_due_to_accepted_seconds',
     help: 'Time from when a notification was due until APNs accepted it for one recipient.',
     buckets: [0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3_600, 21_600],
-    registers,
   });
+  for (const histogram of [requestSeconds, dueToAccepted]) histogram.register(registry);
   const lastStarted = new Gauge({
     name: 'pushfleet_last_batch_started_timestamp_seconds',
     help: 'When this worker last started a batch.',
@@ -82,10 +82,10 @@ export function createWorkerMetrics(sources: WorkerMetricsSources): WorkerMetric
       if (answer.answered) requestSeconds.observe(ms / 1_000);
       if (verdict === 'retry') retries.inc({ app, reason: knownReason(reason) });
     },
-    settled(outcome: Outcome, reason: string, recipients: number, dueAt: number) {
+    settled(outcome: Outcome, reason: string, recipients: number, sinceDueMs: number) {
       if (outcome === 'accepted') {
         accepted += recipients;
-        dueToAccepted.observe(Math.max(0, Date.now() - dueAt) / 1_000);
+        dueToAccepted.observe(Math.max(0, sinceDueMs) / 1_000);
       } else outcomes.inc({ app, outcome, reason: knownReason(reason) }, recipients);
     },
     resentUnanswered: () => resends.inc({ app }),

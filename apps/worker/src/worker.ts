@@ -125,7 +125,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     control,
     limiter: new RateLimiter({
       ask: (lane) => takeFromBucket(redis.adding, prefix, app, lane),
-      isUnlimited: () => control.current()?.ratePerSecond === null,
+      isUnlimited: (mono) => control.current(mono)?.ratePerSecond === null,
       log,
     }),
     breaker,
@@ -135,14 +135,14 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     results,
     observer: {
       ...options.observer,
-      answered(answer, verdict, reason, ms) {
-        lanes.moved();
+      answered(answer, verdict, reason, ms, mono) {
+        lanes.moved(mono);
         heartbeat.answered();
-        options.observer.answered(answer, verdict, reason, ms);
+        options.observer.answered(answer, verdict, reason, ms, mono);
       },
-      settled(outcome, reason, recipients, dueAt) {
-        if (outcome === 'accepted') heartbeat.accepted(recipients, dueAt);
-        options.observer.settled(outcome, reason, recipients, dueAt);
+      settled(outcome, reason, recipients, sinceDueMs) {
+        if (outcome === 'accepted') heartbeat.accepted(recipients, sinceDueMs);
+        options.observer.settled(outcome, reason, recipients, sinceDueMs);
       },
     },
     tracing: options.tracing ?? NO_TRACING,

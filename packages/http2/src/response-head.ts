@@ -73,12 +73,12 @@ function isFieldName(name: string): boolean {
 
 /** No NUL and no line ends, no blank at either end (RFC 9113, 8.2.1). */
 function isFieldValue(value: string): boolean {
-  for (let i = 0; i < value.length; i++) {
-    const char = value.charCodeAt(i);
-    if (char === 0 || char === 0x0a || char === 0x0d) return false;
-  }
-  return !isBlank(value.charCodeAt(0)) && !isBlank(value.charCodeAt(value.length - 1));
+  return (
+    !BROKEN_VALUE.test(value) && !isBlank(value.charCodeAt(0)) && !isBlank(value.charCodeAt(value.length - 1))
+  );
 }
+
+const BROKEN_VALUE = /[\0\n\r]/;
 
 function isBlank(char: number): boolean {
   return char === 0x20 || char === 0x09;

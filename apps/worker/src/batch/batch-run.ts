@@ -159,7 +159,12 @@ export class BatchRun {
     }
     if (settled === 0) return;
     this.#checkpoints.noteAnswer();
-    parts.observer.settled(byte === CANCELLED ? 'cancelled' : 'expired', '', settled, batch.job.dueAt);
+    parts.observer.settled(
+      byte === CANCELLED ? 'cancelled' : 'expired',
+      '',
+      settled,
+      Date.now() - batch.job.dueAt,
+    );
   }
 
   #result(progress: BatchProgress, ended: boolean): BatchResult {

@@ -61,13 +61,14 @@ export class BatchSending {
   async #sendWhileDue(): Promise<void> {
     let turnBegan = performance.now();
     for (let started = 1; ; ) {
-      const position = this.#queue.next(Date.now());
+      const wall = Date.now();
+      const position = this.#queue.next(wall);
       if (position === null) {
         if (this.#queue.inFlight === 0 || this.hold.haltedBy !== null) return;
         await this.#nextEvent(this.#queue.nextDueAt() - Date.now());
         continue;
       }
-      const asked = this.#permission.ask();
+      const asked = this.#permission.ask(performance.now(), wall);
       const permission = typeof asked === 'string' ? asked : await asked;
       if (permission === 'denied') return;
       if (permission === 'probe') this.#probe = position;
@@ -94,29 +95,33 @@ export class BatchSending {
     };
     const startedAt = performance.now();
     parts.governor.send(request, (answer) =>
-      this.#answered(position, request.deviceToken, answer, performance.now() - startedAt),
+      this.#answered(position, request.deviceToken, answer, startedAt),
     );
     killPoint('worker.afterSend');
   }
 
-  #answered(position: number, deviceToken: string, answer: ApnsAnswer, ms: number): void {
+  #answered(position: number, deviceToken: string, answer: ApnsAnswer, startedAt: number): void {
     if (this.#closed) return;
     const { batch, parts } = this;
     const now = Date.now();
+    const mono = performance.now();
+    const ms = mono - startedAt;
     const freeResends = this.#freeResends.get(position) ?? 0;
-    if (answer.answered) parts.breaker.answered(isServerError(answer), deviceToken);
+    const isError = isServerError(answer);
+    if (answer.answered) parts.breaker.answered(isError, deviceToken, mono);
     const effect = applyAnswer(this.progress, batch.indexes[position]!, answer, {
       policy: parts.policy,
       now,
       random: Math.random(),
       deviceToken,
       freeResends,
-      isOutage: parts.breaker.sparesAttempts,
+      isOutage: isError && parts.breaker.sparesAttempts,
     });
     if (effect.verdict === 'resend') this.#freeResends.set(position, freeResends + 1);
-    parts.observer.answered(answer, effect.verdict, effect.reason, ms);
+    parts.observer.answered(answer, effect.verdict, effect.reason, ms, mono);
     this.spans?.answered(position, answer, effect.verdict, ms);
-    if (effect.outcome !== null) parts.observer.settled(effect.outcome, effect.reason, 1, batch.job.dueAt);
+    if (effect.outcome !== null)
+      parts.observer.settled(effect.outcome, effect.reason, 1, now - batch.job.dueAt);
     this.#tellBreaker(position, answer, effect);
     this.#queue.ended(position, now);
     this.checkpoints.noteAnswer();

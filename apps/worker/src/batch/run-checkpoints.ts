@@ -37,9 +37,9 @@ export class RunCheckpoints {
   }
 
   /** Milliseconds since the oldest answer that is not acknowledged; 0 when all are. */
-  unsavedForMs(): number {
+  unsavedForMs(mono = performance.now()): number {
     const since = this.#underWaySince ?? this.#unwrittenSince;
-    return since === null ? 0 : performance.now() - since;
+    return since === null ? 0 : mono - since;
   }
 
   /**

@@ -36,9 +36,10 @@ export interface SendingParts {
 /** Told what happens, for the metrics. */
 export interface SendingObserver {
   batchStarted(lane: Lane): void;
-  answered(answer: ApnsAnswer, verdict: Verdict, reason: string, ms: number): void;
-  /** Recipients that have a final outcome now; `dueAt` in milliseconds since 1970. */
-  settled(outcome: Outcome, reason: string, recipients: number, dueAt: number): void;
+  /** @param ms from the request to its answer, which came at `mono` (performance.now()) */
+  answered(answer: ApnsAnswer, verdict: Verdict, reason: string, ms: number, mono: number): void;
+  /** Recipients that have a final outcome now, so many milliseconds after their notification was due. */
+  settled(outcome: Outcome, reason: string, recipients: number, sinceDueMs: number): void;
   resentUnanswered(): void;
   /** A job that this worker handed back unsent. */
   refused(cause: Refusal): void;

@@ -70,8 +70,8 @@ export class Lanes {
   }
 
   /** Something came of the jobs: an answer, a start, an end. */
-  moved(): void {
-    this.#movedAt = performance.now();
+  moved(mono = performance.now()): void {
+    this.#movedAt = mono;
   }
 
   /**

@@ -54,7 +54,7 @@ export class RunHold {
   }
 
   /** Milliseconds since the last acknowledged renewal, by the clock that says more. */
-  lockAgeMs(): number {
-    return Math.max(performance.now() - this.#renewedMono, Date.now() - this.#renewedWall);
+  lockAgeMs(mono = performance.now(), wall = Date.now()): number {
+    return Math.max(mono - this.#renewedMono, wall - this.#renewedWall);
   }
 }
