@@ -85,6 +85,11 @@ export class Http2Client implements FrameHandler {
     return this.#streams.size;
   }
 
+  /** The server's window of the connection is used up: the body of the next request waits. */
+  get isWindowFull(): boolean {
+    return this.#bodies.isWindowFull;
+  }
+
   /** Those streams, in the order in which they were opened. */
   openStreams(): readonly ClientStream[] {
     return this.#streams.all();
@@ -276,7 +281,8 @@ export class Http2Client implements FrameHandler {
   }
 
   #end(stream: ClientStream, end: StreamEnd): void {
-    this.#streams.delete(stream);
+    // The end of one may have ended others that a loop is still to come to.
+    if (!this.#streams.delete(stream)) return;
     this.#bodies.forget(stream);
     stream.settle(end, stream);
   }

@@ -29,7 +29,8 @@ export class OpenStreams {
     this.#link(stream);
   }
 
-  delete(stream: ClientStream): void {
+  /** @returns false if it was not there */
+  delete(stream: ClientStream): boolean {
     const bucket = this.#bucketOf(stream.id);
     let before: ClientStream | undefined;
     let at = this.#buckets[bucket];
@@ -37,11 +38,12 @@ export class OpenStreams {
       before = at;
       at = at.nextInBucket;
     }
-    if (at === undefined) return;
+    if (at === undefined) return false;
     if (before === undefined) this.#buckets[bucket] = stream.nextInBucket;
     else before.nextInBucket = stream.nextInBucket;
     stream.nextInBucket = undefined;
     this.#size--;
+    return true;
   }
 
   /** Those that are open now, in the order in which they were opened. */

@@ -11,6 +11,10 @@ export class RequestBodies {
 
   constructor(private readonly out: Output) {}
 
+  get isWindowFull(): boolean {
+    return this.#connectionWindow <= 0;
+  }
+
   /** Writes the whole body, or what may be written now; the rest follows by itself. */
   write(stream: ClientStream, body: Uint8Array, maxFrameSize: number): void {
     const { length } = body;

@@ -8,6 +8,7 @@ export interface WithDeadline {
 export class Deadlines<Request extends WithDeadline> {
   #timer: NodeJS.Timeout | undefined;
   #next = Number.POSITIVE_INFINITY;
+  #cleared = false;
 
   /** `open`: those that are not answered; of others nothing is kept. */
   constructor(
@@ -20,12 +21,14 @@ export class Deadlines<Request extends WithDeadline> {
     if (request.deadline < this.#next) this.#wakeAt(request.deadline);
   }
 
+  /** For good. */
   clear(): void {
+    this.#cleared = true;
     clearTimeout(this.#timer);
-    this.#next = Number.POSITIVE_INFINITY;
   }
 
   #wakeAt(at: number): void {
+    if (this.#cleared) return; // by what the passing of a deadline led to
     clearTimeout(this.#timer);
     this.#next = at;
     this.#timer = setTimeout(() => this.#look(), Math.max(0, at - performance.now()));
