@@ -6,9 +6,9 @@ import { NO_ANSWER_IN_TIME, STREAM_REFUSED } from '../apns-connection.ts';
 import { readRefusal } from '../refusal-body.ts';
 
 /**
- * `handedOverUpTo`: the last stream of which something was given to the socket. `cause`: why the
- * connection ends, if it does. RFC 9113, 8.7: a refused stream, one above the last id of a GOAWAY and
- * one of which the end never left was certainly not processed.
+ * `handedOverUpTo`: the last stream of which something was given to the socket before the connection ended.
+ * `cause`: why it ends, if it does. RFC 9113, 8.7: a refused stream, one above the last id of a GOAWAY and
+ * one of which the end never leaves was certainly not processed.
  */
 export function toAnswer(
   end: StreamEnd,
@@ -30,11 +30,13 @@ export function toAnswer(
     case 'unprocessed':
       return { answered: false, sent: 'no', detail: cause };
     case 'cancelled':
+      // What still waits for the socket goes out with the reset behind it: the server may act on it first.
+      return { answered: false, sent: end.isWhole ? 'unknown' : 'no', detail: NO_ANSWER_IN_TIME };
     case 'lost':
       return {
         answered: false,
         sent: end.isWhole && stream.id <= handedOverUpTo ? 'unknown' : 'no',
-        detail: end.type === 'lost' ? cause : NO_ANSWER_IN_TIME,
+        detail: cause,
       };
   }
 }
