@@ -13,6 +13,12 @@ test.each([
   [400, 'AReasonAppleAddsLater', 'rejected'],
   [403, 'AReasonAppleAddsLater', 'stop'],
   [403, '', 'stop'],
+  // Another server answers, or a box in between.
+  [301, '', 'stop'],
+  [400, '', 'stop'],
+  [404, '', 'stop'],
+  [421, '', 'stop'],
+  [410, '', 'rejected'],
   [410, 'AReasonAppleAddsLater', 'rejected'],
   [429, 'AReasonAppleAddsLater', 'retry'],
   [500, '', 'retry'],

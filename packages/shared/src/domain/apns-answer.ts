@@ -82,7 +82,9 @@ export function judge(answer: ApnsAnswer): Verdict {
   if (policy !== undefined && policy.status === answer.status) return policy.verdict;
   // 403 is about who we are, never about one device: a reason that Apple adds must not reject a whole campaign.
   if (answer.status === 403) return 'stop';
-  return answer.status >= 500 || answer.status === 429 ? 'retry' : 'rejected';
+  if (answer.status >= 500 || answer.status === 429) return 'retry';
+  // Apple always says why. Who does not is another server, or a box in between: it knows nothing of our recipients.
+  return answer.reason === '' && answer.status !== 410 ? 'stop' : 'rejected';
 }
 
 /** Whether APNs says that it cannot serve at the moment: nothing about the recipient, unless it says so for long. */

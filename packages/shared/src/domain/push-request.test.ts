@@ -69,6 +69,7 @@ test.each<[string, string | null, NotificationOptions, string]>([
   ['background with priority 10', 'x', { pushType: 'background', priority: 10 }, 'priority 10'],
   ['a long collapse id', 'x', { collapseId: 'é'.repeat(33) }, '66 bytes'],
   ['a collapse id with a line end', 'x', { collapseId: 'a\r\nb' }, 'header'],
+  ['a collapse id with a blank at its end', 'x', { collapseId: 'order 7 ' }, 'blank'],
   ['aps that is a list', 'x', { payload: { aps: [] } }, 'no object'],
 ])('%s cannot be sent, and it says why', (_, message, options, why) => {
   const built = build(message, options);

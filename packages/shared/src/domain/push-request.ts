@@ -70,6 +70,9 @@ export function buildPushRequest(source: RequestSource, defaults: AppDefaults): 
     return invalid(`the collapse id has ${Buffer.byteLength(options.collapseId)} bytes; APNs takes 64`);
   if (options.collapseId !== undefined && !/^[\x20-\x7e]+$/.test(options.collapseId))
     return invalid('the collapse id has characters that a header cannot carry; use printable ASCII');
+  // RFC 9113, 8.2.1: a strict server resets such a request.
+  if (options.collapseId !== undefined && options.collapseId.trim() !== options.collapseId)
+    return invalid('the collapse id begins or ends with a blank, which a header cannot carry; leave it out');
   const topic = defaults.topic.endsWith(rule.topicSuffix)
     ? defaults.topic
     : defaults.topic + rule.topicSuffix;
