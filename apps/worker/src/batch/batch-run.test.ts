@@ -19,6 +19,12 @@ import type { SendingParts } from './sending-parts.ts';
 const log = pino({ level: 'silent' });
 const OK: ApnsAnswer = { answered: true, status: 200, reason: '' };
 const LOCK_MS = 6_000;
+const STAND_STILL = new Int32Array(new SharedArrayBuffer(4));
+/** A run asks in one of two ways: at once where nothing has to be waited for, or step by step. */
+const WAYS = [
+  ['at a limited rate', false],
+  ['as fast as it goes', true],
+] as const;
 
 /** One batch with everything around it played by the test. APNs answers after a millisecond. */
 class Stage {
@@ -30,6 +36,10 @@ class Stage {
   checkpoint: BatchProgress | null = null;
   answer: (index: number) => ApnsAnswer = () => OK;
   answerMs = 1;
+  /** Nothing has to be waited for: each request takes half a millisecond of this process instead. */
+  isUnlimited = false;
+  deadline = Date.now() + 3_600_000;
+  cancelled = false;
   held = false;
   write: () => Promise<boolean> = async () => true;
   publish: () => Promise<boolean> = async () => true;
@@ -38,7 +48,7 @@ class Stage {
 
   async run(size: number, attemptsMade = 0): Promise<RunEnd> {
     const job = { dispatch: 1, seq: 1, generation: 0, fleet: 'f', nonce: 'n', app: 'a', lane: 'bulk' };
-    const more = { size, payload: '{}', dueAt: Date.now(), deadline: Date.now() + 3_600_000 };
+    const more = { size, payload: '{}', dueAt: Date.now(), deadline: this.deadline };
     const indexes = Array.from({ length: size }, (_, i) => i);
     const batch: OpenBatch = {
       jobId: 'b-1-1-0',
@@ -66,16 +76,17 @@ class Stage {
         release: () => {},
         send: ({ deviceToken }, settle) => {
           this.sentAt.push(performance.now());
+          if (this.isUnlimited) Atomics.wait(STAND_STILL, 0, 0, 0.5);
           void sleep(this.answerMs).then(() => settle(this.answer(Number(deviceToken.slice(1)))));
         },
       },
       control: {
         current: () => ({}) as never,
-        isCancelled: () => false,
+        isCancelled: () => this.cancelled,
         isHeld: () => this.held,
       },
       // One push every 2 ms, so that a batch takes a while.
-      limiter: { tryTake: () => false, take: () => sleep(2) },
+      limiter: { tryTake: () => this.isUnlimited, take: () => sleep(2) },
       breaker: this.breaker,
       topicBreakers: { of: () => null },
       checkpoints: {
@@ -103,9 +114,12 @@ class Stage {
   }
 }
 
-function stage(): Stage {
-  return new Stage();
+function stage(isUnlimited = false): Stage {
+  const one = new Stage();
+  one.isUnlimited = isUnlimited;
+  return one;
 }
+
 test('checkpoints come every 100 ms while answers come, and the result comes last', async () => {
   const one = stage();
   expect(await one.run(150)).toEqual({ kind: 'settled' });
@@ -116,45 +130,54 @@ test('checkpoints come every 100 ms while answers come, and the result comes las
   expect(one.events.filter((event) => event === 'result')).toHaveLength(1);
 });
 
-test('Redis hangs: no request starts more than 200 ms after the first answer that is in no checkpoint', async () => {
-  const one = stage();
-  let release = () => {};
-  one.write = () =>
-    new Promise((resolve) => {
-      release = () => resolve(true);
-    });
-  const run = one.run(400);
-  await sleep(700);
-  const sent = one.sentAt.length;
-  expect(one.sentAt.at(-1)! - one.sentAt[0]!).toBeLessThan(260);
-  one.write = async () => true;
-  release();
-  expect(await run).toEqual({ kind: 'settled' });
-  expect([sent < 200, one.sentAt.length]).toEqual([true, 400]);
-});
+test.each(WAYS)(
+  '%s: Redis hangs: no request starts more than 200 ms after the first answer that is in no checkpoint',
+  async (_, isUnlimited) => {
+    const one = stage(isUnlimited);
+    let release = () => {};
+    one.write = () =>
+      new Promise((resolve) => {
+        release = () => resolve(true);
+      });
+    const run = one.run(900);
+    await sleep(700);
+    const sent = one.sentAt.length;
+    expect(one.sentAt.at(-1)! - one.sentAt[0]!).toBeLessThan(260);
+    one.write = async () => true;
+    release();
+    expect(await run).toEqual({ kind: 'settled' });
+    expect([sent < 600, one.sentAt.length]).toEqual([true, 900]);
+  },
+);
 
-test('Redis refuses checkpoints: what they held stays unsaved, and nothing is sent until one is written', async () => {
-  const one = stage();
-  one.write = async () => {
-    throw new Error('OOM command not allowed');
-  };
-  const run = one.run(400);
-  await sleep(700);
-  expect(one.sentAt.at(-1)! - one.sentAt[0]!).toBeLessThan(260);
-  one.write = async () => true;
-  expect(await run).toEqual({ kind: 'settled' });
-  expect(one.sentAt).toHaveLength(400);
-});
+test.each(WAYS)(
+  '%s: Redis refuses checkpoints: what they held stays unsaved, and nothing is sent until one is written',
+  async (_, isUnlimited) => {
+    const one = stage(isUnlimited);
+    one.write = async () => {
+      throw new Error('OOM command not allowed');
+    };
+    const run = one.run(900);
+    await sleep(700);
+    expect(one.sentAt.at(-1)! - one.sentAt[0]!).toBeLessThan(260);
+    one.write = async () => true;
+    expect(await run).toEqual({ kind: 'settled' });
+    expect(one.sentAt).toHaveLength(900);
+  },
+);
 
-test('the lock was not renewed for too long: nothing is sent until it is', async () => {
-  const one = stage();
-  one.hold.renewed(performance.now() - LOCK_MS + 1_500, Date.now());
-  const run = one.run(3);
-  await sleep(150);
-  expect(one.sentAt).toHaveLength(0);
-  one.hold.renewed(performance.now(), Date.now());
-  expect(await run).toEqual({ kind: 'settled' });
-});
+test.each(WAYS)(
+  '%s: the lock was not renewed for too long: nothing is sent until it is',
+  async (_, isUnlimited) => {
+    const one = stage(isUnlimited);
+    one.hold.renewed(performance.now() - LOCK_MS + 1_500, Date.now());
+    const run = one.run(3);
+    await sleep(150);
+    expect(one.sentAt).toHaveLength(0);
+    one.hold.renewed(performance.now(), Date.now());
+    expect(await run).toEqual({ kind: 'settled' });
+  },
+);
 
 test('a clock that stood still does not hide how old the lock is', () => {
   const hold = new RunHold(Date.now());
@@ -232,6 +255,36 @@ test('a refused credential halts the run without an attempt, and another worker 
   expect(end).toEqual({ kind: 'back' });
   expect(one.results.flatMap((result) => [...decodeProgress(result.progress).trials])).toEqual([]);
 });
+
+test.each([
+  ['cancelled', { cancelled: true }, 2],
+  ['past its deadline', { deadline: Date.now() - 1 }, 3],
+] as const)('%s before its first request: nothing is sent, and who waits ends so', async (_, facts, byte) => {
+  for (const [, isUnlimited] of WAYS) {
+    const one = stage(isUnlimited);
+    Object.assign(one, facts);
+    expect(await one.run(3)).toEqual({ kind: 'settled' });
+    expect(one.sentAt).toHaveLength(0);
+    expect([...decodeProgress(one.results.at(-1)!.progress).outcomes]).toEqual([byte, byte, byte]);
+  }
+});
+
+test.each([
+  ['the deadline', { deadline: Date.now() - 1 }, 3],
+  ['a cancel', { cancelled: true }, 2],
+] as const)(
+  'who must wait longer than %s lets him ends with it, and does not come back at once',
+  async (_, facts, byte) => {
+    const one = stage();
+    one.checkpoint = newProgress(2);
+    one.checkpoint.outcomes.set([6, 0]);
+    const trial = { attempts: 1, unanswered: 0, notBefore: Date.now() + 40_000, reason: 'TooManyRequests' };
+    one.checkpoint.trials.set(1, trial);
+    Object.assign(one, facts);
+    expect(await one.run(2, 1)).toEqual({ kind: 'settled' });
+    expect([...decodeProgress(one.results.at(-1)!.progress).outcomes]).toEqual([6, byte]);
+  },
+);
 
 test('a held notification stops in the middle and leaves Redis, and nobody pays for it', async () => {
   const one = stage();

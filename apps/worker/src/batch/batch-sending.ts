@@ -49,13 +49,13 @@ export class BatchSending {
     hold.signal.addEventListener('abort', () => this.#wake(), { once: true });
   }
 
-  /** Resolves with why it had to stop, or null when all that was due was sent. */
+  /** Resolves with why it had to stop, or why it is over for those who wait; null when all that was due was sent. */
   async send(): Promise<StopCause | null> {
     await this.#sendWhileDue();
     await this.#awaitAnswers();
     this.#closed = true; // what comes later belongs to another run
     if (this.#probe !== null) this.#permission.giveUpProbe();
-    return this.#permission.stopCause;
+    return this.#permission.stopCause ?? this.#permission.overCause();
   }
 
   async #sendWhileDue(): Promise<void> {

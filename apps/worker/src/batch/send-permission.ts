@@ -42,6 +42,15 @@ export class SendPermission {
     return this.#stopCause;
   }
 
+  /**
+   * Why it is over for those who wait, although nobody was due and so nobody was asked for: else their job would
+   * come back from a deadline that has passed, again and again, until their time to be tried.
+   */
+  overCause(): StopCause | null {
+    const verdict = this.#verdict();
+    return verdict === 'expired' || verdict === 'cancelled' ? verdict : null;
+  }
+
   /** Answers at once where nothing has to be waited for, which is nearly always. */
   ask(mono = performance.now(), wall = Date.now()): Permission | Promise<Permission> {
     const { breaker, governor, limiter } = this.parts;
