@@ -30,6 +30,11 @@ export interface ApnsConnection {
   /** Streams that the server allows at this moment; 0 before `ready`. */
   readonly streamLimit: number;
   /**
+   * The server takes no octets of payload at the moment (RFC 9113, 5.2): what is sent now waits, and whatever
+   * comes later waits behind it. Nobody tells when there is room again.
+   */
+  readonly isWindowFull: boolean;
+  /**
    * Sends at once, never queues: who calls keeps to `streamLimit`. Calls `settle` exactly once, after it
    * has returned. Without an answer after `timeoutMs` the stream is reset and the answer is
    * `NO_ANSWER_IN_TIME`.

@@ -81,6 +81,9 @@ export function createConnectionGovernor(options: GovernorOptions): ConnectionGo
   return new Governor(options);
 }
 
+/** How soon a full window of octets is looked at again, if no answer comes before. */
+const WINDOW_LOOK_MS = 2;
+
 class Governor implements ConnectionGovernor {
   /** The connection that takes new requests. */
   #current: GovernedLink | undefined;
@@ -96,6 +99,7 @@ class Governor implements ConnectionGovernor {
   readonly #backoff: ReconnectBackoff;
   readonly #schedule: ConnectSchedule;
   readonly #linkOptions: LinkOptions;
+  #lookAgain: NodeJS.Timeout | undefined;
   readonly #stateListeners = new Set<(state: GovernorState) => void>();
 
   constructor(private readonly options: GovernorOptions) {
@@ -206,8 +210,18 @@ class Governor implements ConnectionGovernor {
   readonly #take = (lane: Lane): boolean => {
     const link = this.#current;
     if (link === undefined || !mayStart(lane, this.#held + link.open, link.window)) return false;
+    // An alert's payload would wait behind theirs, whatever slots are kept for it.
+    if (lane === 'bulk' && link.connection.isWindowFull) {
+      this.#lookAgain ??= setTimeout(this.#serveAgain, WINDOW_LOOK_MS).unref();
+      return false;
+    }
     this.#held++;
     return true;
+  };
+
+  readonly #serveAgain = () => {
+    this.#lookAgain = undefined;
+    this.#serve();
   };
 
   #serve(): void {
@@ -249,6 +263,7 @@ class Governor implements ConnectionGovernor {
 
   async #close(deadlineMs: number): Promise<void> {
     this.#schedule.cancel();
+    clearTimeout(this.#lookAgain);
     this.#setState('draining');
     this.#waiters.refuseAll(new GovernorClosedError());
     let deadline: NodeJS.Timeout | undefined;

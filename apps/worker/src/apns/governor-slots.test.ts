@@ -13,6 +13,7 @@ import {
 /** A connection that the test answers for. */
 class PuppetConnection implements ApnsConnection {
   streamLimit = 0;
+  isWindowFull = false;
   readonly answers: Settle[] = [];
   destroyed: string | undefined;
   #listeners: Array<(event: ConnectionEvent) => void> = [];
@@ -105,6 +106,20 @@ test('held slots count: nine bulk ones of ten, then one urgent, then none', asyn
   expect([takeAll('bulk'), takeAll('urgent'), takeAll('bulk')]).toEqual([9, 1, 0]);
   governor.release();
   expect([governor.tryAcquire('bulk'), governor.tryAcquire('urgent')]).toEqual([false, true]);
+});
+
+test('while the window of octets is full bulk gets no slot and an alert does; bulk goes on when there is room', async () => {
+  const connection = await governWarm();
+  connection.isWindowFull = true;
+  expect([takeAll('bulk'), governor.tryAcquire('urgent')]).toEqual([0, true]);
+  let isGranted = false;
+  const waiting = governor.acquire('bulk').then(() => {
+    isGranted = true;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(isGranted).toBe(false);
+  connection.isWindowFull = false;
+  await waiting; // without an answer: nobody tells that there is room
 });
 
 test('whoever waits is served in order, urgent first', async () => {

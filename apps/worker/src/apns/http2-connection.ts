@@ -40,6 +40,8 @@ export class Http2Connection implements ApnsConnection {
   #goawayLastId: number | undefined;
   #goawayFailed = false;
   #lastRead = performance.now();
+  /** Octets, as far as is known in this turn of the event loop. */
+  #windowLeft: number | null = null;
   readonly #listeners: Array<(event: ConnectionEvent) => void> = [];
   readonly #abort = new AbortController();
   readonly #whenDead: Promise<void>;
@@ -63,12 +65,23 @@ export class Http2Connection implements ApnsConnection {
     void this.#start(openTransport);
   }
 
+  /** Node tells what is left of the window once a turn has been written; what was posted since is ours to count. */
+  get isWindowFull(): boolean {
+    if (this.#session === undefined || this.#session.destroyed) return false;
+    if (this.#windowLeft === null) {
+      this.#windowLeft = this.#session.state.remoteWindowSize ?? Number.POSITIVE_INFINITY;
+      setImmediate(this.#forgetWindow);
+    }
+    return this.#windowLeft <= 0;
+  }
+
   send(request: ApnsRequest, timeoutMs: number, settle: Settle): void {
     if (this.#session === undefined || this.#draining || this.#dead)
       return void settleUnsent(settle, this.#cause || 'the connection takes no new requests');
     const stream = this.writer.post(request);
     if (stream === undefined)
       return void settleUnsent(settle, this.#cause || 'the session was closed before the request');
+    if (this.#windowLeft !== null) this.#windowLeft -= request.payload.length;
     this.#open++;
     watchExchange(stream, timeoutMs, this.#fate, this.#heard, (answer) => {
       this.#open--;
@@ -171,6 +184,10 @@ export class Http2Connection implements ApnsConnection {
     goawayFailed: this.#goawayFailed,
     cause: this.#cause || 'the connection was lost',
   });
+
+  readonly #forgetWindow = () => {
+    this.#windowLeft = null;
+  };
 
   readonly #heard = () => {
     this.#lastRead = performance.now();

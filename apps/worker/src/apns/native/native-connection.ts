@@ -93,6 +93,10 @@ class NativeConnection implements ApnsConnection {
     void this.#start(openTransport);
   }
 
+  get isWindowFull(): boolean {
+    return this.#client.isWindowFull;
+  }
+
   send(request: ApnsRequest, timeoutMs: number, settle: Settle): void {
     const isOpen = this.#settingsSeen && !this.#draining && !this.#dead;
     const stream = isOpen ? this.#post(request, settle) : undefined;
