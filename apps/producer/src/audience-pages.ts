@@ -30,23 +30,36 @@ export interface Cursor {
   readonly after: string | null;
 }
 
-/** Reads it from `start` to its end, or until the signal; `next` is where it would go on. */
+/**
+ * Reads it from `start` to its end, or until the signal; `next` is where it would go on. While a page is visited
+ * MySQL reads the next one.
+ */
 export async function forEachPage(
   { store, notificationId, lists, filter, signal, giveWay }: PagedAudience,
   start: Cursor,
   visit: (members: readonly AudienceMember[], next: Cursor) => Promise<void>,
 ): Promise<void> {
   const passes = passesOf(notificationId, lists);
-  for (let pass = start.pass; pass < passes.length; pass++) {
-    let after = pass === start.pass ? start.after : null;
-    do {
-      await giveWay();
-      if (signal.aborted) return;
-      const page = await readAudiencePage(store, passes[pass]!, after, PAGE_SIZE, filter);
-      after = page.next;
-      await visit(page.members, after === null ? { pass: pass + 1, after: null } : { pass, after });
-    } while (after !== null);
+  const read = async ({ pass, after }: Cursor): Promise<Page | null> => {
+    const branches = passes[pass];
+    if (branches === undefined) return null;
+    await giveWay();
+    if (signal.aborted) return null;
+    const { members, next } = await readAudiencePage(store, branches, after, PAGE_SIZE, filter);
+    return { members, next: next === null ? { pass: pass + 1, after: null } : { pass, after: next } };
+  };
+  let page = await read(start);
+  while (page !== null && !signal.aborted) {
+    const following = read(page.next);
+    following.catch(() => {}); // told below, unless the visit fails before
+    await visit(page.members, page.next);
+    page = await following;
   }
+}
+
+interface Page {
+  readonly members: readonly AudienceMember[];
+  readonly next: Cursor;
 }
 
 /** Which device tokens the audience holds already, in a fixed amount of memory. */
