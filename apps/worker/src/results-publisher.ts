@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BatchResult } from '@pushfleet/shared/domain/batch-job';
 import type { Log } from '@pushfleet/shared/platform/log';
+import { KeptText } from './kept-text.ts';
 
 /** Results of batches that end together go in one round trip. */
 const GATHER_MS = 2;
@@ -9,7 +10,7 @@ const RETRY_MS = 200;
 const ANSWER_WITHIN_MS = 5_000;
 /** How long what was told may still be lost: Redis can forget what no producer has recorded yet (F9). */
 const REMEMBERED_MS = 60_000;
-/** Most that is remembered, in characters of progress: 10 million recipients in full batches. */
+/** Most that is remembered, in characters: some ten million recipients in full batches. */
 const REMEMBERED_CHARACTERS = 16_000_000;
 const TOLD_AGAIN_WITHIN_MS = 10_000;
 const SAME_REFUSAL_MS = 30_000;
@@ -24,7 +25,9 @@ export interface ResultsPublisherOptions {
 }
 
 interface Remembered {
+  /** Without its progress, which is most of it. */
   readonly result: BatchResult;
+  readonly progress: KeptText;
   /** performance.now() milliseconds. */
   readonly at: number;
 }
@@ -68,13 +71,15 @@ export class ResultsPublisher {
    */
   async tellAgain(): Promise<number> {
     this.#forget();
-    const results = [...this.#told.values()].map(({ result }) => result).reverse();
+    const told = [...this.#told.values()].reverse();
     const until = performance.now() + TOLD_AGAIN_WITHIN_MS;
     let taken = 0;
-    for (let at = 0; at < results.length && performance.now() < until; at += MOST_AT_ONCE) {
-      const group = results.slice(at, at + MOST_AT_ONCE);
+    for (let at = 0; at < told.length && performance.now() < until; at += MOST_AT_ONCE) {
+      const group = told.slice(at, at + MOST_AT_ONCE);
       const published = await Promise.all(
-        group.map((result) => this.publish(result, () => performance.now() < until)),
+        group.map(({ result, progress }) =>
+          this.publish({ ...result, progress: progress.text }, () => performance.now() < until),
+        ),
       );
       taken += published.filter(Boolean).length;
     }
@@ -84,8 +89,13 @@ export class ResultsPublisher {
   #remember(result: BatchResult): void {
     const key = `${result.dispatch}-${result.seq}`;
     this.#drop(key);
-    this.#told.set(key, { result, at: performance.now() });
-    this.#toldCharacters += sizeOf(result);
+    const remembered = {
+      result: { ...result, progress: '' },
+      progress: new KeptText(result.progress),
+      at: performance.now(),
+    };
+    this.#told.set(key, remembered);
+    this.#toldCharacters += sizeOf(remembered);
     this.#forget();
   }
 
@@ -102,7 +112,7 @@ export class ResultsPublisher {
     const known = this.#told.get(key);
     if (known === undefined) return;
     this.#told.delete(key);
-    this.#toldCharacters -= sizeOf(known.result);
+    this.#toldCharacters -= sizeOf(known);
   }
 
   async #work(): Promise<void> {
@@ -157,8 +167,8 @@ export class ResultsPublisher {
 }
 
 /** In characters; the other fields weigh about as much as this. */
-function sizeOf({ progress }: BatchResult): number {
-  return progress.length + 200;
+function sizeOf({ progress }: Remembered): number {
+  return progress.size + 200;
 }
 
 async function within(work: Promise<void>, ms: number): Promise<void> {
