@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { loadProducerConfig } from '@pushfleet/app-producer/producer-config';
-import { activeDeviceTokensQuery, audiencePageQuery } from '@pushfleet/shared/store/audience';
+import { audiencePageQuery } from '@pushfleet/shared/store/audience';
+import { activeDeviceTokensQuery } from '@pushfleet/shared/store/device-token-rows';
 import { dueQuery } from '@pushfleet/shared/store/due-rows';
 import { type OpenStore, openStore } from '@pushfleet/shared/store/open-store';
 import mysql from 'mysql2/promise';

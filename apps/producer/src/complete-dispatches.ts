@@ -2,8 +2,8 @@ import { deviceTokenDigest, normalizeDeviceToken } from '@pushfleet/shared/domai
 import { decodeRecipients } from '@pushfleet/shared/domain/recipient-list';
 import { wallTime } from '@pushfleet/shared/domain/wall-time';
 import { killPoint } from '@pushfleet/shared/platform/kill-point';
-import { readTokensById } from '@pushfleet/shared/store/audience';
 import { type Among, completeDispatches, readFinishedDispatches } from '@pushfleet/shared/store/completion';
+import { readTokensById } from '@pushfleet/shared/store/device-token-rows';
 import {
   addTwinRetirements,
   readDispatchesWithTwins,

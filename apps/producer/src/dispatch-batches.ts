@@ -13,7 +13,7 @@ import { decodeRecipients, encodeRecipients } from '@pushfleet/shared/domain/rec
 import { utcInstant } from '@pushfleet/shared/domain/wall-time';
 import { killPoint } from '@pushfleet/shared/platform/kill-point';
 import { addBatches, forgetAdded } from '@pushfleet/shared/queue/lane-queue';
-import { readActiveDeviceTokens } from '@pushfleet/shared/store/audience';
+import { readActiveDeviceTokens } from '@pushfleet/shared/store/device-token-rows';
 import {
   markQueued,
   type QueuedMark,

@@ -4,12 +4,8 @@ import { normalizeDeviceToken } from '@pushfleet/shared/domain/device-token';
 import type { Lane } from '@pushfleet/shared/domain/lanes';
 import { decodeRecipients, idRange } from '@pushfleet/shared/domain/recipient-list';
 import { killPoint } from '@pushfleet/shared/platform/kill-point';
-import {
-  type AudienceLists,
-  type AudienceMember,
-  readAudienceLists,
-  readTokensById,
-} from '@pushfleet/shared/store/audience';
+import { type AudienceLists, type AudienceMember, readAudienceLists } from '@pushfleet/shared/store/audience';
+import { readTokensById } from '@pushfleet/shared/store/device-token-rows';
 import { readPlannedRecipients, readRecipientsBetween } from '@pushfleet/shared/store/planned-recipients';
 import { type Planning, savePlannedPage } from '@pushfleet/shared/store/plans';
 import { appFilterOf } from './app-filter.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { denseRange } from './audience.ts';
+import { denseRange } from './device-token-rows.ts';
 
 const ids = (count: number, step: number, from = 1) =>
   Array.from({ length: count }, (_, i) => String(from + i * step));
