@@ -13,7 +13,7 @@ const LATENCY_MS = 50;
 /** The simulator's limit, as APNs' own is. */
 const STREAMS = 1_000;
 const WORKERS = [1, 2, 4];
-const SIZE = 500_000;
+const SIZE = 1_000_000;
 const WARM_UP = 20_000;
 
 export const title = `With APNs ${LATENCY_MS} ms away`;
