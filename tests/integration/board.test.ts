@@ -418,9 +418,18 @@ test('people log in by a page: a wrong password, a forged form and too many atte
   expect(overview.body).toContain('PUSHFLEET_MYSQL_URL');
   expect((await visit('/queues/', entered.cookie)).status).toBe(200);
   expect((await visit('/logout', overview.cookie, { _csrf: 'forged' })).status).toBe(403);
+  const elsewhere = await visit('/login', page.cookie, right);
   const left = await visit('/logout', overview.cookie, { _csrf: csrfOf(overview.body) });
   expect(left.headers.location).toBe('/login?left=1');
   expect((await visit('/', left.cookie)).status).toBe(303);
+  // Whoever has a copy of the cookie is out too, whichever of its renewals it is; who logged in elsewhere is not.
+  for (const copy of [entered.cookie, overview.cookie])
+    for (const path of ['/', '/session', '/queues/api/queues'])
+      expect([path, (await visit(path, copy)).headers.location]).toEqual([
+        path,
+        expect.stringContaining('ended=1'),
+      ]);
+  expect((await visit('/', elsewhere.cookie)).status).toBe(200);
 
   // A cookie that says nothing any more is that of a session that has ended; what has no cookie never had one.
   const forged = `${entered.cookie.slice(0, -6)}AAAA==`;
@@ -436,11 +445,11 @@ test('people log in by a page: a wrong password, a forged form and too many atte
     ['/\\evil.example/', '/'],
   ])
     expect((await visit('/login', page.cookie, { ...right, next: next! })).headers.location).toBe(location);
-  const nothing = await visit('/nothing/here', entered.cookie);
+  const nothing = await visit('/nothing/here', elsewhere.cookie);
   expect([nothing.status, nothing.body]).toEqual([404, expect.stringContaining('Back to the overview')]);
 
   for (let i = 0; i < 10; i++) await visit('/login', page.cookie, { ...right, password: `guess ${i}` });
   expect((await visit('/login', page.cookie, right)).status).toBe(429);
   expect((await ask(board, '/queues/')).status).toBe(429);
-  expect((await visit('/', entered.cookie)).status).toBe(200);
+  expect((await visit('/', elsewhere.cookie)).status).toBe(200);
 });

@@ -16,6 +16,11 @@ export function sessionAge(
   { enteredAt, renewedAt }: SessionTimes,
   now: number,
 ): 'over' | 'to be renewed' | 'fresh' {
-  if (now - enteredAt >= MOST_MS) return 'over';
+  if (isTooOld(enteredAt, now)) return 'over';
   return now - renewedAt >= RENEW_AFTER_MS ? 'to be renewed' : 'fresh';
+}
+
+/** Whether it is over whatever was asked with it. */
+export function isTooOld(enteredAt: number, now: number): boolean {
+  return now - enteredAt >= MOST_MS;
 }

@@ -10,18 +10,9 @@ import { isLogin, type Login, namesThisMachine } from './login.ts';
 import { loginForm } from './login-page.ts';
 import { ownPath } from './own-path.ts';
 import { whyForeign } from './same-origin.ts';
-import { IDLE_SECONDS, sessionAge } from './session-age.ts';
+import { IDLE_SECONDS } from './session-age.ts';
+import { Sessions } from './sessions.ts';
 
-declare module '@fastify/secure-session' {
-  interface SessionData {
-    user: string;
-    enteredAt: number;
-    renewedAt: number;
-    notice: string;
-    /** Of the plugin that makes the tokens of forms. */
-    _csrf: string;
-  }
-}
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** Answered without a login. */
@@ -87,6 +78,7 @@ async function refuseOtherNames(request: FastifyRequest, reply: FastifyReply): P
 }
 
 async function askForLogin(guarded: FastifyInstance, login: NonNullable<Login>, base: string): Promise<void> {
+  const sessions = new Sessions(login.user);
   await guarded.register(rateLimit, { global: false });
   const attempts = guarded.createRateLimit({ max: ATTEMPTS_A_MINUTE, timeWindow: 60_000 });
   const isExceeded = async (request: FastifyRequest, increment: boolean) => {
@@ -107,7 +99,7 @@ async function askForLogin(guarded: FastifyInstance, login: NonNullable<Login>, 
     authenticate: { realm: 'Pushfleet' },
   });
   guarded.addHook('onRequest', async (request, reply) => {
-    if (isOpen(request) || isLoggedIn(request, login.user)) return;
+    if (isOpen(request) || sessions.has(request)) return;
     if (wantsPage(request)) return reply.redirect(`${base}/login${query(request)}`, 303);
     // A challenge would make the browser ask in a window of its own, in the middle of a page whose session has ended.
     if (request.headers.authorization === undefined && request.headers['sec-fetch-site'] !== undefined)
@@ -124,7 +116,7 @@ async function askForLogin(guarded: FastifyInstance, login: NonNullable<Login>, 
       .send(page({ title: 'Log in', base, user: null, csrf }, loginForm(base, csrf, shown)));
   };
   guarded.get<{ Querystring: LoginQuery }>('/login', { config: { open: true } }, (request, reply) =>
-    isLoggedIn(request, login.user)
+    sessions.has(request)
       ? reply.redirect(`${base}${ownPath(request.query.next)}`, 303)
       : form(reply, request.query, null),
   );
@@ -136,10 +128,7 @@ async function askForLogin(guarded: FastifyInstance, login: NonNullable<Login>, 
       let fault: string;
       try {
         if (await isRight(request, user, password)) {
-          request.session.regenerate();
-          request.session.set('user', login.user);
-          request.session.set('enteredAt', Date.now());
-          request.session.set('renewedAt', Date.now());
+          sessions.enter(request);
           return reply.redirect(`${base}${ownPath(next)}`, 303);
         }
         fault = 'User or password is wrong.';
@@ -152,7 +141,7 @@ async function askForLogin(guarded: FastifyInstance, login: NonNullable<Login>, 
     },
   );
   guarded.post('/logout', { preHandler: guarded.csrfProtection }, async (request, reply) => {
-    request.session.delete();
+    sessions.leave(request);
     return reply.redirect(`${base}/login?left=1`, 303);
   });
   // Asked by a page whose events have stopped: has the session ended, or is the board away?
@@ -171,15 +160,6 @@ function said({ ended, left }: LoginQuery): string | null {
   return ended === undefined
     ? null
     : 'Your session has ended. Log in again, and you are back where you were.';
-}
-
-/** Renews the session too, so that one ends a day after the last request and not a day after the login. */
-function isLoggedIn({ session }: FastifyRequest, user: string): boolean {
-  if (session.get('user') !== user) return false;
-  const times = { enteredAt: session.get('enteredAt') ?? 0, renewedAt: session.get('renewedAt') ?? 0 };
-  const age = sessionAge(times, Date.now());
-  if (age === 'to be renewed') session.set('renewedAt', Date.now());
-  return age !== 'over';
 }
 
 /** Tells the login page where one was going, and whether there was a session: a cookie that says nothing any more. */
