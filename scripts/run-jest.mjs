@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { runningIn, signalGroup } from './process-group.mjs';
 import { root } from './setup.mjs';
 
 /** From the report to the end of the process; longer means that a test left something open. */
@@ -38,11 +39,11 @@ export async function runJest({ args, environment, report, signal, say }) {
   const leftOver = await endGroup(jest.pid);
   const code = await exited;
   await guard.dismiss();
-  if (leftOver && !fault)
+  if (leftOver.length > 0 && !fault)
     say(
-      'Tests left processes running; they were ended. Start no process in a test that the test does not stop.',
+      `Tests left processes running; they were ended. Start no process in a test that the test does not stop.\n${leftOver.join('\n')}`,
     );
-  return { clean: code === 0 && !fault && !leftOver };
+  return { clean: code === 0 && !fault && leftOver.length === 0 };
 }
 
 /** Settings of the person who runs the tests must not change what they test. */
@@ -80,28 +81,16 @@ async function endlessRun(jest, report) {
   return undefined;
 }
 
-/** Ends what is left of the process group: SIGTERM, and SIGKILL after 5 s. Returns whether anything was. */
+/** Ends what is left of the process group: SIGTERM, and SIGKILL after 5 s. Returns what that was, a line each. */
 async function endGroup(group) {
   // Children of a worker that Jest has just ended may need a moment to notice.
-  for (let waitedMs = 0; waitedMs < 500 && groupLives(group); waitedMs += 50) await sleep(50);
-  if (!groupLives(group)) return false;
+  for (let waitedMs = 0; waitedMs < 500 && runningIn(group).length > 0; waitedMs += 50) await sleep(50);
+  const leftOver = runningIn(group);
+  if (leftOver.length === 0) return [];
   for (const signal of ['SIGTERM', 'SIGKILL']) {
     signalGroup(group, signal);
-    for (let waitedMs = 0; waitedMs < 5_000 && groupLives(group); waitedMs += 50) await sleep(50);
-    if (!groupLives(group)) break;
+    for (let waitedMs = 0; waitedMs < 5_000 && runningIn(group).length > 0; waitedMs += 50) await sleep(50);
+    if (runningIn(group).length === 0) break;
   }
-  return true;
-}
-
-function groupLives(group) {
-  return signalGroup(group, 0);
-}
-
-function signalGroup(group, signal) {
-  try {
-    process.kill(-group, signal);
-    return true;
-  } catch {
-    return false;
-  }
+  return leftOver;
 }
