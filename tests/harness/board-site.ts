@@ -44,6 +44,8 @@ export async function startBoardSite(
 /** What a browser asked for and got: to be searched when it is done. */
 export interface Traffic {
   readonly requests: string[];
+  /** What the browser says that the content security policy has kept out. */
+  readonly refused: string[];
   /** Bodies of all answers that are text, with their addresses. */
   bodies(): Promise<readonly { readonly url: string; readonly body: string }[]>;
 }
@@ -51,6 +53,12 @@ export interface Traffic {
 /** Begins before the first page of the context is opened. */
 export function recordTraffic(context: BrowserContext): Traffic {
   const requests: string[] = [];
+  const refused: string[] = [];
+  context.on('console', (message) => {
+    const { url, lineNumber } = message.location();
+    if (/content security policy/i.test(message.text()))
+      refused.push(`${message.page()?.url()} ${url}:${lineNumber} ${message.text()}`);
+  });
   const bodies: Promise<{ url: string; body: string } | null>[] = [];
   context.on('request', (request) => {
     if (!/^(data|blob|about):/.test(request.url())) requests.push(request.url());
@@ -69,6 +77,7 @@ export function recordTraffic(context: BrowserContext): Traffic {
   });
   return {
     requests,
+    refused,
     bodies: async () =>
       (await Promise.all(bodies.map((body) => Promise.race([body, nothingAfter(2_000)])))).filter(
         (body) => body !== null,
@@ -81,11 +90,16 @@ function nothingAfter(ms: number): Promise<null> {
   return new Promise((resolve) => setTimeout(() => resolve(null), ms));
 }
 
+/** Colours on their way from one theme to the other are nobody's. */
+const TRANSITIONS_ENDED = `new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))).then(() =>
+  Promise.allSettled(document.getAnimations().filter((one) => one instanceof CSSTransition).map((one) => one.finished)))`;
+
 /** What axe-core calls serious or critical on the page, in both themes, with the elements. */
 export async function seriousFaults(page: Page): Promise<string[]> {
   const found: string[] = [];
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme });
+    await page.evaluate(TRANSITIONS_ENDED);
     await page.evaluate(axe.source);
     const { violations } = await page.evaluate(() =>
       (globalThis as unknown as { axe: { run(): Promise<axe.AxeResults> } }).axe.run(),

@@ -13,7 +13,7 @@ import type { Login } from './login.ts';
 import { notificationRoutes } from './notification/notification-routes.ts';
 import { type OverviewOptions, overviewRoutes } from './overview/overview-routes.ts';
 import { ownPage } from './own-page.ts';
-import { pageHeaders } from './page-headers.ts';
+import { PAGE_HEADERS } from './page-headers.ts';
 import { guardRequests, userOf } from './session-guard.ts';
 import { whyForbidden } from './write-rules.ts';
 
@@ -37,7 +37,7 @@ export async function createBoardServer(options: BoardServerOptions): Promise<Fa
     forceCloseConnections: true,
     rewriteUrl: ({ url = '/' }) => withoutBase(url, base),
   });
-  await server.register(helmet, pageHeaders('own'));
+  await server.register(helmet, PAGE_HEADERS);
   server.addHook('onSend', async (_request, reply) => {
     if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
   });
@@ -73,13 +73,10 @@ export async function createBoardServer(options: BoardServerOptions): Promise<Fa
     // Bull Board sets an error handler and a view engine, so it has a scope to itself.
     await guarded.register(
       async (scope) => {
-        scope.addHook('onRequest', async (_request, reply) => {
-          await reply.helmet(pageHeaders('inline'));
-        });
         scope.addHook('onSend', async (_request, reply, body) =>
-          isPage(reply, body) ? ownPage(body) : body,
+          isPage(reply, body) ? ownPage(body, base) : body,
         );
-        await scope.register(bullBoard(options, `${base}/queues`));
+        await scope.register(bullBoard(options, base));
       },
       { prefix: '/queues' },
     );
@@ -91,10 +88,10 @@ export async function createBoardServer(options: BoardServerOptions): Promise<Fa
   return server;
 }
 
-function bullBoard(options: BoardServerOptions, browserPath: string) {
+function bullBoard(options: BoardServerOptions, base: string) {
   const { writable, log } = options;
   const hide = createHide(options);
-  const adapter = new FastifyAdapter().setBasePath(browserPath);
+  const adapter = new FastifyAdapter().setBasePath(`${base}/queues`);
   createBullBoard({
     queues: options.queues,
     // The adapter's types may come from another patch release of the API: npm then holds two of them.
@@ -108,7 +105,7 @@ function bullBoard(options: BoardServerOptions, browserPath: string) {
         showMetrics: false,
         sortQueues: false,
         jobDetails: { defaultTab: 'Data' },
-        miscLinks: [],
+        miscLinks: [{ text: 'Overview', url: `${base}/` }],
       },
       handlerHooks: {
         before: ({ method, route }) => {
