@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { insertGroup, insertNotifications, insertTokens, range, utcNow } from '../harness/backend-rows.ts';
@@ -15,11 +14,14 @@ import {
 } from '../harness/board-site.ts';
 import { openChromium } from '../harness/chromium.ts';
 import { deviceToken, type Fleet, startFleet } from '../harness/fleet.ts';
+import { goTo, press } from '../harness/keyboard.ts';
+import { pictureOf } from '../harness/page-picture.ts';
 import { untilTrue } from '../harness/wait.ts';
 
 /**
  * The board in a real Chromium, under a base path, on a fleet that sends: what people do there, what they must not
- * be able to, and what no page may show. PUSHFLEET_TEST_SCREENSHOTS names a directory for pictures of each page.
+ * be able to, and what no page may show. All of it by the keyboard alone. PUSHFLEET_TEST_SCREENSHOTS names a directory
+ * for pictures of each page.
  */
 const BASE = '/ops/pushfleet';
 const DEVICES = 3_000;
@@ -77,19 +79,17 @@ async function expectSound(what: string, looked = page): Promise<void> {
   for (const width of [1280, 390]) {
     await looked.setViewportSize({ width, height: 844 });
     expect([what, width, await overhang(looked)]).toEqual([what, width, 0]);
-    await picture(`${what} ${width}`, looked);
+    await pictureOf(looked, `${what} ${width}`);
   }
   await looked.setViewportSize({ width: 1280, height: 844 });
 }
 
-async function picture(name: string, looked: Page): Promise<void> {
-  const directory = process.env.PUSHFLEET_TEST_SCREENSHOTS;
-  if (directory === undefined) return;
-  mkdirSync(directory, { recursive: true });
-  for (const colorScheme of ['light', 'dark'] as const) {
-    await looked.emulateMedia({ colorScheme });
-    await looked.screenshot({ path: `${directory}/${name} ${colorScheme}.png`, fullPage: true });
-  }
+/** Into the form where the focus is when it opens. */
+async function typeLogin(password: string): Promise<void> {
+  await page.keyboard.type(BOARD_USER);
+  await page.keyboard.press('Tab');
+  await page.keyboard.type(password);
+  await page.keyboard.press('Enter');
 }
 
 test('a wrong password is told, the right one leads to where one was going', async () => {
@@ -97,17 +97,13 @@ test('a wrong password is told, the right one leads to where one was going', asy
   await page.getByRole('heading', { name: 'Log in' }).waitFor();
   expect(new URL(page.url()).pathname).toBe(`${BASE}/login`);
   await expectSound('login');
-  await page.getByLabel('User').fill('ops');
-  await page.getByLabel('Password').fill('wrong');
-  await page.keyboard.press('Enter');
+  await typeLogin('wrong');
   await page.getByRole('alert').filter({ hasText: 'User or password is wrong.' }).waitFor();
   await expectSound('wrong password');
-  await page.getByLabel('User').fill('ops');
-  await page.getByLabel('Password').fill('a long password');
-  await page.keyboard.press('Enter');
+  await typeLogin('a long password');
   await page.getByRole('heading', { name: 'Pause default?' }).waitFor();
   await expectSound('confirmation');
-  await page.getByRole('link', { name: 'Back, change nothing' }).click();
+  await press(page, page.getByRole('link', { name: 'Back, change nothing' }), 'Enter');
   await page.getByRole('heading', { name: 'Overview' }).waitFor();
   await expectSound('overview at rest');
 }, 120_000);
@@ -125,52 +121,77 @@ test('the bar and the chart of a broadcast move while one looks', async () => {
       .evaluate((canvas) => (canvas as unknown as { toDataURL(): string }).toDataURL());
   const before = await ink();
   await untilTrue(ink, (now) => now !== before);
-  await page.getByRole('button', { name: 'Hold updates' }).click();
+  await press(page, page.getByRole('button', { name: 'Hold updates' }), 'Space');
   const held = await value();
   const settled = async () => (await fleet.status(1)).accepted;
   const until = (await settled()) + 600;
   await untilTrue(settled, (now) => now > until);
   expect(await value()).toBe(held);
-  await page.getByRole('button', { name: 'Hold updates' }).click();
+  await press(page, page.getByRole('button', { name: 'Hold updates' }), 'Space');
   await untilTrue(value, (now) => now > held);
   await expectSound('overview while it sends');
 }, 120_000);
 
-test('paused after a question that tells how many it concerns, and resumed, by the keyboard alone', async () => {
-  await press(page.getByRole('link', { name: 'Pause default' }), 'Enter');
+test('paused after a question that tells how many it concerns, and resumed', async () => {
+  await press(page, page.getByRole('link', { name: 'Pause default' }), 'Enter');
   await page.getByText(/[\d,]+ recipients wait now/).waitFor();
-  await press(page.getByRole('button', { name: 'Pause default' }), 'Enter');
+  await press(page, page.getByRole('button', { name: 'Pause default' }), 'Enter');
   await page.getByText('default is paused by board: ops').waitFor();
-  await page.getByRole('status').filter({ hasText: 'paused' }).waitFor();
+  const notice = page.getByRole('status').filter({ hasText: 'paused' });
+  await notice.waitFor();
+  // The next press of the tabulator goes on from what came of the wish.
+  expect(await notice.evaluate((element) => element.matches(':focus'))).toBe(true);
   await expectSound('paused');
-  await press(page.getByRole('button', { name: 'Resume default' }), 'Space');
+  await press(page, page.getByRole('button', { name: 'Resume default' }), 'Space');
   await page.getByRole('link', { name: 'Pause default' }).waitFor();
   expect(await page.getByRole('heading', { name: 'Does not send' }).count()).toBe(0);
 }, 120_000);
 
-test('cancelled after a question, without JavaScript', async () => {
+test('what has the focus keeps it while its section is renewed, and is not lost when it is gone', async () => {
+  // So slow that it runs for as long as is looked here.
+  await fleet.run(['rate', '50']);
   await insertNotifications(fleet.database, [{ id: 2, groupIds: [1] }]);
+  await page.goto(`${board.url}/`);
+  const running = page.getByRole('region', { name: 'Running' });
+  const scrolled = running.getByRole('group', { name: 'Running' });
+  const cancel = running.getByRole('link', { name: 'Cancel 2', exact: true });
+  await cancel.waitFor();
+  for (const target of [running.getByRole('link', { name: '2', exact: true }), scrolled, cancel]) {
+    await goTo(page, target);
+    for (let times = 0; times < 2; times++) await renewed('#section-running');
+    expect(await target.evaluate((element) => element.matches(':focus'))).toBe(true);
+  }
+  await cancelWithoutJavaScript('2');
+  await cancel.waitFor({ state: 'detached' });
+  expect(await page.locator(':focus').evaluate((element) => element.matches('#live, #live *'))).toBe(true);
+  await fleet.run(['rate', '200']);
+}, 120_000);
+
+/** Waits until another element stands in the place of this one. */
+async function renewed(selector: string): Promise<void> {
+  const element = await page.locator(selector).elementHandle();
+  await untilTrue(
+    () => element!.evaluate((one) => one.isConnected),
+    (isThere) => !isThere,
+  );
+}
+
+/** After a question, by the keyboard alone, in a browser without JavaScript, until it has ended. */
+async function cancelWithoutJavaScript(id: string): Promise<void> {
   const plain = await browser.newContext({
     javaScriptEnabled: false,
     storageState: await context.storageState(),
   });
   const still = await plain.newPage();
-  const link = still.getByRole('link', { name: 'Cancel 2', exact: true });
-  await untilTrue(
-    async () => {
-      await still.goto(`${board.url}/`);
-      return link.count();
-    },
-    (found) => found > 0,
-  );
-  await link.click();
+  await still.goto(`${board.url}/`);
+  await press(still, still.getByRole('link', { name: `Cancel ${id}`, exact: true }), 'Enter');
   await still.getByText(/recipients have no outcome yet|not planned yet/).waitFor();
-  await still.getByRole('button', { name: 'Cancel notification 2' }).click();
+  await press(still, still.getByRole('button', { name: `Cancel notification ${id}` }), 'Enter');
   await still.getByRole('heading', { name: 'Overview' }).waitFor();
-  await fleet.ended([2]);
-  expect(await fleet.status(2)).toMatchObject({ state: 'cancelled' });
+  await fleet.ended([id]);
+  expect(await fleet.status(id)).toMatchObject({ state: 'cancelled' });
   await plain.close();
-}, 120_000);
+}
 
 test('a held notification is released', async () => {
   await fleet.database.query(
@@ -190,7 +211,7 @@ test('a held notification is released', async () => {
   await page.goto(`${board.url}/`);
   await page.getByText('is held by the brake').waitFor();
   await expectSound('held');
-  await page.getByRole('button', { name: 'Release 3' }).click();
+  await press(page, page.getByRole('button', { name: 'Release 3' }), 'Enter');
   await page.getByRole('cell', { name: 'resumeNotification' }).waitFor();
   await untilTrue(
     () => page.getByText('is held by the brake').count(),
@@ -205,7 +226,7 @@ test('a retirement is undone', async () => {
     ([token]) => token?.active === 0,
   );
   await page.goto(`${board.url}/`);
-  await page.getByRole('button', { name: 'Switch on again 7' }).click();
+  await press(page, page.getByRole('button', { name: 'Switch on again 7' }), 'Space');
   await page
     .getByRole('status')
     .filter({ hasText: /switched on|restored|device/i })
@@ -226,7 +247,7 @@ test('a retirement is undone', async () => {
 test('a notification is opened: how far it is, why it failed, and its payload where the settings show it', async () => {
   await page.goto(`${board.url}/`);
   const link = page.getByRole('region', { name: 'Recent' }).getByRole('link', { name: '1', exact: true });
-  await press(link, 'Enter');
+  await press(page, link, 'Enter');
   await page.getByRole('heading', { name: 'Notification 1', exact: true }).waitFor();
   await page.getByText('Unregistered').first().waitFor();
   expect(await page.textContent('main')).not.toContain('message 1');
@@ -252,10 +273,11 @@ test('a device is looked up by its token, which stands in no address and in no a
     .or(page.getByRole('link', { name: /overview/ }))
     .first()
     .click();
-  await page.getByRole('link', { name: 'Device', exact: true }).click();
+  await press(page, page.getByRole('link', { name: 'Device', exact: true }), 'Enter');
   await page.getByRole('heading', { name: 'Look a device up' }).waitFor();
   await expectSound('look-up');
-  await page.getByRole('textbox').fill(`<${deviceToken(8).toUpperCase()}>`);
+  await goTo(page, page.getByRole('textbox'));
+  await page.keyboard.type(`<${deviceToken(8).toUpperCase()}>`);
   await page.keyboard.press('Enter');
   await page.getByText('The device token is not active.').waitFor();
   await page
@@ -277,6 +299,7 @@ test('pages of errors, and Bull Board', async () => {
   await expectSound('not found');
   await page.goto(`${board.url}/confirm/cancel?about=4711`);
   await page.getByRole('alert').waitFor();
+  await fleet.run(['rate', '20']);
   await insertNotifications(fleet.database, [{ id: 4, groupIds: [1] }]);
   await untilTrue(
     () => fleet.status(4),
@@ -284,16 +307,14 @@ test('pages of errors, and Bull Board', async () => {
   );
   await page.goto(`${board.url}/queues/queue/bulk?status=latest`);
   await page.getByText('notification 4').first().waitFor();
-  await picture('queue', page);
-  expect(await ours(page)).toEqual([]);
+  await expectSound('queue');
   await page.getByText('notification 4').first().click();
   await page.waitForURL(/queue\/bulk\/b-/);
   await page.getByText('notification 4').first().waitFor();
-  await picture('job', page);
-  expect(await ours(page)).toEqual([]);
+  await expectSound('job');
   await page.goto(`${board.url}/queues/`);
   await page.getByText('bulk').first().waitFor();
-  expect(await ours(page)).toEqual([]);
+  await expectSound('queues');
 }, 120_000);
 
 test('a forged request changes nothing: another origin, a form without a token, a link', async () => {
@@ -358,7 +379,7 @@ test('who logs out in one tab is told in the other, whose updates stop', async (
   await page.locator('#chart canvas').waitFor();
   const other = await context.newPage();
   await other.goto(`${board.url}/`);
-  await other.getByRole('button', { name: 'Log out ops' }).click();
+  await press(other, other.getByRole('button', { name: 'Log out ops' }), 'Enter');
   await other.getByText('You are logged out.').waitFor();
   await page.getByText('your session has ended').waitFor({ timeout: 90_000 });
   await page.getByRole('link', { name: 'Log in again' }).click();
@@ -366,7 +387,7 @@ test('who logs out in one tab is told in the other, whose updates stop', async (
   await other.close();
 }, 180_000);
 
-test('no request left the board, and no answer held a device token', async () => {
+test('no request left the board, nothing was refused by its content security policy, and no answer held a device token', async () => {
   const elsewhere = traffic.requests.filter(
     (url) => !url.startsWith(`${new URL(board.url).origin}/`) && !url.startsWith('http://evil.example/'),
   );
@@ -380,6 +401,7 @@ test('no request left the board, and no answer held a device token', async () =>
     '/events',
   ])
     expect([part, traffic.requests.some((url) => url.includes(part))]).toEqual([part, true]);
+  expect(traffic.refused).toEqual([]);
   const bodies = await traffic.bodies();
   expect(bodies.length).toBeGreaterThan(30);
   const known = new Set(range(1, DEVICES).map(deviceToken));
@@ -402,22 +424,4 @@ async function firstEvent(): Promise<{ url: string; body: string }> {
   }
   expect(body).toContain('section-running');
   return { url, body };
-}
-
-/** Faults that are not Bull Board's own, which has buttons and bars without a name and faint words. */
-async function ours(looked: Page): Promise<string[]> {
-  const faults = await seriousFaults(looked);
-  return faults.filter(
-    (fault) => !/^\w+ (aria-progressbar-name|button-name|color-contrast|label):/.test(fault),
-  );
-}
-
-/** Goes to it with the tabulator, as one without a mouse does, and presses a key. */
-async function press(target: ReturnType<Page['getByRole']>, key: string): Promise<void> {
-  const isFocused = () => target.evaluate((element) => element.matches(':focus'));
-  for (let steps = 0; steps < 200; steps++) {
-    await page.keyboard.press('Tab');
-    if (await isFocused()) return page.keyboard.press(key);
-  }
-  throw new Error('it cannot be reached by the tabulator');
 }

@@ -1,4 +1,6 @@
 /** The overview's live part: one stream of events brings the pieces of the page and the points of the chart. */
+import { renewSections } from './renew-sections.js';
+
 const chart = document.querySelector('#chart');
 if (chart !== null) {
   const { default: UPlot } = await import(new URL('./uplot/uPlot.esm.js', import.meta.url).href);
@@ -42,34 +44,6 @@ if (chart !== null) {
   new ResizeObserver(() => plot.setSize(size())).observe(chart);
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => plot.redraw());
 
-  /** Takes the sections that changed; whoever has the focus in one keeps it. */
-  const renew = (markup) => {
-    const next = document.createElement('div');
-    next.innerHTML = markup;
-    const seen = new Map([...live.children].map((section) => [section.id, section]));
-    for (const [id, section] of seen) if (next.querySelector(`:scope > #${id}`) === null) section.remove();
-    let before = null;
-    for (const section of [...next.children]) {
-      const old = seen.get(section.id);
-      if (old === undefined) {
-        if (before === null) live.prepend(section);
-        else before.after(section);
-        before = section;
-      } else {
-        before = old;
-        if (old.outerHTML === section.outerHTML || old.matches(':active')) continue;
-        const focused = old.contains(document.activeElement) ? document.activeElement.id : '';
-        const scrolled = [...old.querySelectorAll('.scroll')].map(({ scrollLeft }) => scrollLeft);
-        old.replaceWith(section);
-        before = section;
-        section.querySelectorAll('.scroll').forEach((part, at) => {
-          part.scrollLeft = scrolled[at] ?? 0;
-        });
-        if (focused !== '') document.getElementById(focused)?.focus({ preventScroll: true });
-      }
-    }
-  };
-
   const say = (text, href) => {
     stream.textContent = text;
     stream.className = text === '' ? '' : 'notice';
@@ -93,7 +67,7 @@ if (chart !== null) {
       say('');
       if (hold.getAttribute('aria-pressed') === 'true') return;
       plot.setData([pace.map(([at]) => at), pace.map(([, rate]) => rate)]);
-      renew(html);
+      renewSections(live, html);
     };
     events.onerror = async () => {
       // The stream ends each minute and the browser asks anew: only what lasts is told.

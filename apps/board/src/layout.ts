@@ -38,7 +38,7 @@ ${hasLogin === true && html`<button form="act" formaction="${base}/logout">Log o
 }
 </header>
 <main id="main" tabindex="-1"><h1>${title}</h1>
-${notice && html`<p class="notice" role="status">${notice}</p>`}
+${notice && html`<p class="notice" role="status" tabindex="-1" autofocus>${notice}</p>`}
 ${body}
 </main>
 <form id="act" method="post"><input type="hidden" name="_csrf" value="${csrf}"></form>

@@ -20,7 +20,7 @@ export function table(
   none: string,
 ): Html {
   if (rows.length === 0) return html`<p class="none">${none}</p>`;
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="${name}" id="table-${name.toLowerCase().replace(/\W+/g, '-')}"><table><thead><tr>${head.map(
+  return html`<div class="scroll" tabindex="0" role="group" aria-label="${name}" id="table-${name.toLowerCase().replace(/\W+/g, '-')}"><table><thead><tr>${head.map(
     (one) => (one === '' ? html`<td></td>` : html`<th scope="col">${one}</th>`),
   )}</tr></thead>
 <tbody>${rows.map((row) => html`<tr>${row.map((cell, at) => html`<td data-name="${head[at]}">${cell}</td>`)}</tr>`)}</tbody></table></div>`;

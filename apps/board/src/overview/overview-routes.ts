@@ -75,7 +75,7 @@ export async function overviewRoutes(scope: FastifyInstance, options: OverviewOp
       reply,
       html`<section aria-labelledby="pace"><div class="head"><h2 id="pace">Pushes per second</h2><button id="hold" type="button" aria-pressed="false" hidden>Hold updates</button></div><div id="chart" data-base="${base}" role="img" aria-label="Answers of APNs per second in the last ten minutes"></div>
 <p id="stream" role="status"></p></section>
-<div id="live">${new Html(markup)}</div>`,
+<div id="live" tabindex="-1">${new Html(markup)}</div>`,
     );
   });
   if (fleet === null) return;
