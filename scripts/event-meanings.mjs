@@ -35,6 +35,9 @@ export const EVENT_MEANINGS = {
     'What the error says; mostly MySQL or Redis is away.',
   ],
   'board.ready': ['The board can be opened at `url`.'],
+  'board.retried': [
+    'Somebody retries jobs in Bull Board: `jobs` (a queue, and a job or a state), `by`. The operators’ log has it too.',
+  ],
   'breaker.unknown': ['Redis did not answer a question for the breakers; asked again soon.'],
   'claim.made': ['Due rows were claimed.'],
   'command.executed': ["An operator's command was done: who, which, and whether it succeeded."],

@@ -94,6 +94,10 @@ test('a batch that failed is seen in Bull Board and retried there: only its fail
     .slice(before)
     .map((request) => request.deviceToken);
   expect(again.sort()).toEqual(failing.map(deviceToken).sort());
+  // As all that is changed here, it stands in the operators' log with the name of who did it.
+  await page.goto(url);
+  const line = page.getByRole('row', { name: /board: ops retryJobs urgent: all failed/ });
+  await line.getByText('given to Bull Board').waitFor();
   expect(foreign).toEqual([]);
   await context.close();
 }, 120_000);

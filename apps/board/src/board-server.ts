@@ -14,8 +14,9 @@ import { notificationRoutes } from './notification/notification-routes.ts';
 import { type OverviewOptions, overviewRoutes } from './overview/overview-routes.ts';
 import { ownPage } from './own-page.ts';
 import { PAGE_HEADERS } from './page-headers.ts';
+import { recordRetry } from './retry-record.ts';
 import { guardRequests, userOf } from './session-guard.ts';
-import { whyForbidden } from './write-rules.ts';
+import { isReading, whyForbidden } from './write-rules.ts';
 
 export interface BoardServerOptions {
   readonly queues: readonly BatchQueueAdapter[];
@@ -89,7 +90,7 @@ export async function createBoardServer(options: BoardServerOptions): Promise<Fa
 }
 
 function bullBoard(options: BoardServerOptions, base: string) {
-  const { writable, log } = options;
+  const { writable, fleet, login, log } = options;
   const hide = createHide(options);
   const adapter = new FastifyAdapter().setBasePath(`${base}/queues`);
   createBullBoard({
@@ -108,9 +109,11 @@ function bullBoard(options: BoardServerOptions, base: string) {
         miscLinks: [{ text: 'Overview', url: `${base}/` }],
       },
       handlerHooks: {
-        before: ({ method, route }) => {
+        before: async ({ method, route, request }) => {
           const message = whyForbidden(method, route, writable);
-          return message === null ? { allow: true } : { allow: false, status: 405, message };
+          if (message !== null) return { allow: false, status: 405, message };
+          if (!isReading(method)) await recordRetry({ fleet, user: userOf(login), log }, request.params);
+          return { allow: true };
         },
         after: (_context, result) => ({ ...result, body: hide(result.body) as typeof result.body }),
       },

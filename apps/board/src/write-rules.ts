@@ -33,12 +33,15 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
  * @param route Bull Board's route pattern, such as `/api/queues/:queueName/:jobId/retry`
  */
 export function whyForbidden(method: string, route: string, writable: boolean): string | null {
-  const verb = method.toLowerCase();
-  if (verb === 'get' || verb === 'head') return null;
+  if (isReading(method)) return null;
   if (!writable)
     return 'This board is read-only. Start it with PUSHFLEET_BOARD_WRITABLE=true to retry failed jobs.';
-  if (ALLOWED.has(`${verb} ${route}`)) return null;
+  if (ALLOWED.has(`${method.toLowerCase()} ${route}`)) return null;
   return (
     REASONS.find(([end]) => end.test(route))?.[1] ?? 'The board changes nothing except retrying failed jobs.'
   );
+}
+
+export function isReading(method: string): boolean {
+  return ['get', 'head'].includes(method.toLowerCase());
 }

@@ -18,6 +18,7 @@ export const LOG_EVENTS = {
   'batch.takenOver': ['warn'],
   'board.failed': ['warn'],
   'board.ready': ['info'],
+  'board.retried': ['info'],
   'breaker.unknown': ['debug'],
   'claim.made': ['debug'],
   'command.executed': ['info'],

@@ -24,6 +24,21 @@ export async function readCommandLog({ database, tables }: Store, limit: number)
   return rows.map(loggedCommand);
 }
 
+/** Notes what was done for somebody without a producer: no producer looks at a wish that has a result. */
+export async function logDone(
+  { database, tables }: Pick<Store, 'database' | 'tables'>,
+  verb: 'retryJobs',
+  about: { readonly jobs: string },
+  by: string,
+  result: string,
+): Promise<void> {
+  await database.insert(
+    `INSERT INTO ${tables.command} (verb, arguments, requested_by, requested_at, executed_at, succeeded, result)
+     VALUES (?, ?, ?, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), 1, ?)`,
+    [verb, JSON.stringify(about), by.slice(0, 190), result],
+  );
+}
+
 /** How far back the wishes about one notification are looked for: there is no index by what they are about. */
 const LOOKED_AT = 1_000;
 
@@ -69,6 +84,8 @@ function aboutOf(verb: string, args: Readonly<Record<string, unknown>>): string 
       const ids = [args.tokenIds ?? []].flat().map(name);
       return ids.length === 1 ? `row ${ids[0]}` : `${ids.length} rows`;
     }
+    case 'retryJobs':
+      return name(args.jobs);
     default:
       return name(args.app);
   }
