@@ -163,9 +163,21 @@ test('what has the focus keeps it while its section is renewed, and is not lost 
   }
   await cancelWithoutJavaScript('2');
   await cancel.waitFor({ state: 'detached' });
-  expect(await page.locator(':focus').evaluate((element) => element.matches('#live, #live *'))).toBe(true);
+  await expectFocusInLive();
+  await fleet.run(['pause']);
+  const resume = page.getByRole('button', { name: 'Resume default' });
+  await resume.waitFor();
+  await goTo(page, resume);
+  await fleet.run(['resume']);
+  await resume.waitFor({ state: 'detached' });
+  await expectFocusInLive();
   await fleet.run(['rate', '200']);
 }, 120_000);
+
+async function expectFocusInLive(): Promise<void> {
+  const focused = await page.evaluate<boolean>("document.activeElement.matches('#live, #live *')");
+  expect(focused).toBe(true);
+}
 
 /** Waits until another element stands in the place of this one. */
 async function renewed(selector: string): Promise<void> {
