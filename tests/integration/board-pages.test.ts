@@ -137,6 +137,21 @@ test('a read-only board has no buttons and refuses the wish; a writable one asks
   expect((await ask(hidden, '/notifications/11')).body).not.toContain('/notifications/11/cancel');
   expect((await ask(hidden, '/notifications/11/cancel')).status).toBe(403);
   expect((await ask(hidden, '/notifications/11/cancel', { method: 'POST' })).status).toBe(403);
+  const overview = await ask(hidden, '/');
+  expect(overview.body).toContain('href="/notifications/11"');
+  expect(overview.body).not.toMatch(/\/(confirm|actions)\//);
+  for (const [verb, about] of [
+    ['pause', 'shop'],
+    ['resume', 'shop'],
+    ['cancel', '11'],
+    ['resumeNotification', '11'],
+    ['restoreDevices', '5'],
+  ]) {
+    const body = new URLSearchParams({ about: about! });
+    const wish = await ask(hidden, `/actions/${verb}`, { method: 'POST', body });
+    expect([verb, wish.status, wish.body]).toEqual([verb, 403, expect.stringContaining('read-only')]);
+    expect((await ask(hidden, `/confirm/${verb}?about=${about}`)).status).toBe(403);
+  }
   const page = await ask(board, '/notifications/11/cancel');
   expect(page.body).toContain('formaction="/push/notifications/11/cancel"');
   expect((await ask(board, '/notifications/11/release')).status).toBe(409);

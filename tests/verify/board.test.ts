@@ -129,6 +129,9 @@ test('the bar and the chart of a broadcast move while one looks', async () => {
   expect(await value()).toBe(held);
   await press(page, page.getByRole('button', { name: 'Hold updates' }), 'Space');
   await untilTrue(value, (now) => now > held);
+  const worker = page.getByRole('group', { name: 'Workers' }).getByRole('row').nth(1);
+  // Connection, stream limit, requests in flight, whether it takes jobs.
+  expect(await worker.textContent()).toMatch(/default\s*ready\s*1,000\s*\d+\s*yes/);
   await expectSound('overview while it sends');
 }, 120_000);
 
@@ -328,6 +331,25 @@ test('pages of errors, and Bull Board', async () => {
   await page.getByText('bulk').first().waitFor();
   await expectSound('queues');
 }, 120_000);
+
+test('a breaker is told with since when and why; the button ends it once APNs is right again', async () => {
+  const refusing = 'device * answer 403 InvalidProviderToken';
+  fleet.simulator.script(refusing);
+  await insertNotifications(fleet.database, [{ id: 5, groupIds: [1] }]);
+  await page.goto(`${board.url}/`);
+  const told = page.getByRole('listitem').filter({ hasText: 'default is stopped by its breaker' });
+  await told.waitFor();
+  expect(await told.textContent()).toMatch(
+    /since \d{4}-\d\d-\d\d [\d:]{8} UTC: APNs answers InvalidProviderToken to the credential [0-9a-f]+\./,
+  );
+  await page.getByRole('cell', { name: 'stopped', exact: true }).waitFor();
+  await expectSound('stopped');
+  fleet.simulator.script('');
+  await press(page, page.getByRole('button', { name: 'Resume default' }), 'Enter');
+  await page.getByRole('cell', { name: 'sends', exact: true }).waitFor();
+  expect(await told.count()).toBe(0);
+  await page.getByRole('cell', { name: 'board: ops' }).first().waitFor();
+}, 60_000);
 
 test('a forged request changes nothing: another origin, a form without a token, a link', async () => {
   const wishes = () => fleet.database.query<{ n: number }>('SELECT COUNT(*) AS n FROM pushfleet_command');
