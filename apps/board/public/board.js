@@ -18,7 +18,7 @@ if (chart !== null) {
     legend: { show: false },
     cursor: { show: false },
     axes: [
-      { stroke: ink, grid, incrs: [10, 30, 60, 120, 300, 600], values: (_, at) => at.map(clock) },
+      { stroke: ink, grid, size: 34, incrs: [10, 30, 60, 120, 300, 600], values: (_, at) => at.map(clock) },
       {
         stroke: ink,
         grid,
