@@ -93,13 +93,15 @@ test('its buttons have names and are reached by the keyboard; those that the boa
   await open('queue/bulk?status=failed', 'notification 42');
   await press(page, page.getByRole('button', { name: 'More' }).first(), 'Enter');
   await page.getByRole('menuitem').first().waitFor();
-  await expectSound('menu of a queue');
+  expect(await seriousFaults(page)).toEqual([]);
+  await pictureOf(page, 'menu of a queue');
   const seen = () => page.getByRole('menuitem').filter({ visible: true }).allTextContents();
   expect(await seen()).toEqual(ALLOWED_OF_QUEUE);
   await page.keyboard.press('Escape');
   await press(page, page.getByRole('button', { name: 'Settings' }), 'Enter');
   await page.getByText('Polling interval').waitFor();
-  await expectSound('settings');
+  expect(await seriousFaults(page)).toEqual([]);
+  await pictureOf(page, 'settings');
   await page.keyboard.press('Escape');
   await press(page, page.getByRole('button', { name: 'Other pages' }), 'Enter');
   await page.getByRole('menuitem', { name: 'Overview' }).waitFor();
