@@ -20,6 +20,9 @@ interface Waiting {
   readonly at: number;
 }
 
+/** Node's timers count whole milliseconds, from the start of a turn: one fires up to so much late. */
+const TIMERS_ARE_LATE_MS = 1;
+
 export class FastServer {
   readonly connections = new Set<FastConnection>();
   /** Connections since the start. */
@@ -79,7 +82,7 @@ export class FastServer {
     const { latencyMs } = this.settings;
     if (latencyMs === 0) return void this.#answer(connection, push, reason);
     this.#waiting.push({ connection, push, reason, at: performance.now() + latencyMs });
-    this.#timer ??= setTimeout(() => this.#answerDue(), latencyMs);
+    this.#timer ??= setTimeout(() => this.#answerDue(), latencyMs - TIMERS_ARE_LATE_MS);
   }
 
   #answer(connection: FastConnection, push: FastPush, reason: string): void {
@@ -94,13 +97,15 @@ export class FastServer {
     let answered = 0;
     for (const { connection, push, reason, at } of this.#waiting) {
       // The latency may have been raised in between: whoever waits behind waits a little longer.
-      if (at > now + 0.5) break;
+      if (at > now + TIMERS_ARE_LATE_MS) break;
       this.#answer(connection, push, reason);
       answered++;
     }
     this.#waiting = this.#waiting.slice(answered);
     const [next] = this.#waiting;
-    if (next !== undefined) this.#timer = setTimeout(() => this.#answerDue(), Math.max(0, next.at - now));
+    if (next === undefined) return;
+    const inMs = Math.max(0, next.at - now - TIMERS_ARE_LATE_MS);
+    this.#timer = setTimeout(() => this.#answerDue(), inMs);
   }
 }
 
