@@ -3,6 +3,7 @@ import { registerApp } from '@pushfleet/shared/store/apps';
 import { insertNotifications, utcNow } from '../harness/backend-rows.ts';
 import { type CommandLine, openCommandLine } from '../harness/command-line.ts';
 import { planNotification, tellOutcomes } from '../harness/planned-notification.ts';
+import { untilTrue } from '../harness/wait.ts';
 
 let cli: CommandLine;
 
@@ -116,10 +117,21 @@ test('status --json lists apps and notifications, the last round of each', async
 
 test('status --watch prints a line per change and ends when the notification has ended', async () => {
   const dispatchId = await planNotification(cli, 11);
-  const watching = cli.run(['status', '11', '--watch']);
-  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  let printed = '';
+  const watching = cli.run(['status', '11', '--watch'], {
+    onOutput: (stdout) => {
+      printed = stdout;
+    },
+  });
+  await untilTrue(
+    () => printed,
+    (text) => text.includes('5 pending'),
+  );
   await tellOutcomes(cli, dispatchId);
-  await new Promise((resolve) => setTimeout(resolve, 1_200));
+  await untilTrue(
+    () => printed,
+    (text) => text.includes('1 pending'),
+  );
   // Together, or the watch may look between the two.
   await cli.database.query(
     `UPDATE pushfleet_batch b JOIN pushfleet_dispatch d ON d.id = b.dispatch_id

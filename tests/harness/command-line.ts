@@ -24,6 +24,8 @@ interface RunOptions {
   readonly env?: Record<string, string>;
   readonly stdin?: string;
   readonly cwd?: string;
+  /** Told all that it has printed so far, each time it prints. */
+  readonly onOutput?: (stdout: string) => void;
 }
 
 /** The commands of the CLI on a database of its own, in a working directory without `.env`. */
@@ -44,8 +46,8 @@ export interface CommandLine {
 export async function openCommandLine(): Promise<CommandLine> {
   const directory = mkdtempSync(join(tmpdir(), 'pushfleet-cli-'));
   const database = await createTestDatabase();
-  const run = (args: readonly string[], { env, stdin, cwd }: RunOptions = {}) =>
-    runBinary(args, cwd ?? directory, env ?? { PUSHFLEET_MYSQL_URL: database.url }, stdin);
+  const run = (args: readonly string[], { env, stdin, cwd, onOutput }: RunOptions = {}) =>
+    runBinary(args, cwd ?? directory, env ?? { PUSHFLEET_MYSQL_URL: database.url }, stdin, onOutput);
   const store = await openStore({
     PUSHFLEET_MYSQL_URL: mysqlUrl.parse(database.url),
     PUSHFLEET_MYSQL_PASSWORD: undefined,
@@ -82,6 +84,7 @@ function runBinary(
   cwd: string,
   environment: Record<string, string>,
   stdin = '',
+  onOutput: (stdout: string) => void = () => {},
 ): Promise<Ran> {
   const child = spawn(process.execPath, [BINARY, ...args], {
     cwd,
@@ -91,6 +94,7 @@ function runBinary(
   let stderr = '';
   child.stdout.on('data', (chunk: Buffer) => {
     stdout += chunk.toString();
+    onOutput(stdout);
   });
   child.stderr.on('data', (chunk: Buffer) => {
     stderr += chunk.toString();

@@ -48,8 +48,9 @@ export async function forEachPage(
     const { members, next } = await readAudiencePage(store, branches, after, PAGE_SIZE, filter);
     return { members, next: next === null ? { pass: pass + 1, after: null } : { pass, after: next } };
   };
+  // What has been read is visited, also behind the signal: whoever is stopped again and again gets on all the same.
   let page = await read(start);
-  while (page !== null && !signal.aborted) {
+  while (page !== null) {
     const following = read(page.next);
     following.catch(() => {}); // told below, unless the visit fails before
     await visit(page.members, page.next);
