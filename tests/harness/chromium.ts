@@ -14,9 +14,10 @@ const PLACES = [
 /**
  * Starts a real, headless Chromium that asks nothing of outside addresses by itself. The caller closes it.
  *
+ * @param name that stands for this machine in its addresses
  * @throws Error saying which setting names the program, when none is found
  */
-export async function openChromium(): Promise<Browser> {
+export async function openChromium(name?: string): Promise<Browser> {
   const executablePath = findChromium();
   if (executablePath === null)
     throw new Error('no Chromium found: install it, or name its program in PUSHFLEET_TEST_CHROMIUM');
@@ -30,6 +31,7 @@ export async function openChromium(): Promise<Browser> {
       '--disable-component-update',
       '--disable-sync',
       '--no-first-run',
+      ...(name === undefined ? [] : [`--host-resolver-rules=MAP ${name} 127.0.0.1`]),
     ],
   });
 }

@@ -296,7 +296,7 @@ test('pages come with headers that keep them to themselves, and ask no other add
     'content-security-policy': expect.stringContaining("script-src 'self'"),
     'x-frame-options': 'DENY',
     'x-content-type-options': 'nosniff',
-    'referrer-policy': 'no-referrer',
+    'referrer-policy': 'same-origin',
     'cache-control': 'no-store',
   });
   expect(page.headers['content-security-policy']).not.toMatch(/https?:/);

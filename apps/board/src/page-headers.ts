@@ -22,7 +22,8 @@ export const PAGE_HEADERS: FastifyHelmetOptions = {
     },
   },
   frameguard: { action: 'deny' },
-  referrerPolicy: { policy: 'no-referrer' },
+  // Not 'no-referrer': with it browsers call the board's own forms `Origin: null`, and they are refused.
+  referrerPolicy: { policy: 'same-origin' },
   // The board has no TLS of its own: whoever gives it one says so.
   strictTransportSecurity: false,
 };

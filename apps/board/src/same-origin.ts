@@ -9,7 +9,8 @@ export function whyForeign(method: string, headers: IncomingHttpHeaders): string
   if (['GET', 'HEAD', 'OPTIONS'].includes(method)) return null;
   const site = headers['sec-fetch-site'];
   if (site !== undefined) return site === 'same-origin' ? null : FOREIGN;
-  // Sec-Fetch-Site is not sent to plain http addresses other than localhost; Origin is.
+  // Sec-Fetch-Site is not sent to plain http addresses other than localhost; Origin is, where the policy for
+  // referrers lets it (page-headers.ts).
   if (headers.origin === undefined) return null;
   return URL.canParse(headers.origin) && new URL(headers.origin).host === headers.host ? null : FOREIGN;
 }
