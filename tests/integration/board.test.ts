@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
@@ -374,6 +375,50 @@ test('while Redis is away it says so without saying where', async () => {
   expect(answer.body).not.toContain('127.0.0.1');
   expect((await ask(board, '/health/live')).status).toBe(200);
 });
+
+test('of attempts that come all at once on one connection, ten are told and no more, the right one among them neither', async () => {
+  const board = await open();
+  const passwords = Array.from({ length: 300 }, (_, at) => (at === 200 ? 'pass:wörd' : `guess ${at}`));
+  const statuses = await atOnce(
+    board,
+    passwords.map((password) => `Authorization: Basic ${Buffer.from(`ops:${password}`).toString('base64')}`),
+  );
+  expect(statuses.filter((status) => status === 401)).toHaveLength(10);
+  expect(statuses.filter((status) => status === 429)).toHaveLength(290);
+});
+
+test('the right login is not counted, however often it comes', async () => {
+  const board = await open();
+  const statuses = await atOnce(
+    board,
+    Array.from({ length: 50 }, () => `Authorization: ${AUTHORIZATION}`),
+  );
+  expect(statuses).toEqual(Array(50).fill(200));
+});
+
+/** Statuses of requests that are all sent before the first answer is read, on one connection. */
+function atOnce(board: BoardProcess, headers: readonly string[]): Promise<number[]> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(new URL(board.url).port), '127.0.0.1');
+    const last = headers.length - 1;
+    let text = '';
+    socket.on('error', reject);
+    socket.on('data', (chunk) => {
+      text += chunk;
+    });
+    socket.on('close', () =>
+      resolve([...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => Number(status))),
+    );
+    socket.write(
+      headers
+        .map(
+          (header, at) =>
+            `GET /session HTTP/1.1\r\nHost: x\r\n${header}\r\n${at === last ? 'Connection: close\r\n' : ''}\r\n`,
+        )
+        .join(''),
+    );
+  });
+}
 
 test('people log in by a page: a wrong password, a forged form and too many attempts are told, a session ends', async () => {
   const board = await open();
