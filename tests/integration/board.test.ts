@@ -420,6 +420,32 @@ function atOnce(board: BoardProcess, headers: readonly string[]): Promise<number
   });
 }
 
+test('what somebody gets before the login is not made of the password: the form of one board is taken by another', async () => {
+  const [board, other] = [await open(), await open({ PUSHFLEET_BOARD_PASSWORD: 'another one' })];
+  const browser = { authorization: '', accept: 'text/html' };
+  for (const path of ['/', '/session', '/queues/', '/nothing/here', '/assets/board.css'])
+    expect([path, (await ask(board, path, { headers: browser })).headers['set-cookie']]).toEqual([
+      path,
+      undefined,
+    ]);
+  const form = await ask(board, '/login', { headers: browser });
+  const cookies = form.headers['set-cookie']!;
+  expect(cookies).toHaveLength(1);
+  const body = { user: 'ops', password: 'wrong', _csrf: /name="_csrf" value="([^"]+)"/.exec(form.body)![1]! };
+  const headers = { ...browser, cookie: cookies[0]!.split(';')[0]! };
+  // 403 would say that it does not know the form.
+  expect((await ask(other, '/login', { method: 'POST', headers, body })).status).toBe(401);
+  const entered = await ask(other, '/login', {
+    method: 'POST',
+    headers,
+    body: { ...body, password: 'another one' },
+  });
+  expect([entered.status, entered.headers['set-cookie']]).toEqual([
+    303,
+    [expect.stringMatching(/^pushfleet_board.*HttpOnly.*SameSite=Lax/)],
+  ]);
+});
+
 test('people log in by a page: a wrong password, a forged form and too many attempts are told, a session ends', async () => {
   const board = await open();
   const people = {

@@ -1,13 +1,12 @@
 import { randomBytes, scryptSync } from 'node:crypto';
 import basicAuth from '@fastify/basic-auth';
 import csrfProtection from '@fastify/csrf-protection';
-import rateLimit from '@fastify/rate-limit';
 import secureSession from '@fastify/secure-session';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { sayNo, wantsPage } from './error-page.ts';
-import { page } from './layout.ts';
-import { isLogin, type Login, namesThisMachine } from './login.ts';
-import { loginForm } from './login-page.ts';
+import { type Login, namesThisMachine } from './login.ts';
+import { countAttempts } from './login-attempts.ts';
+import { type LoginRoutesOptions, loginRoutes } from './login-routes.ts';
 import { ownPath } from './own-path.ts';
 import { whyForeign } from './same-origin.ts';
 import { IDLE_SECONDS } from './session-age.ts';
@@ -20,11 +19,9 @@ declare module 'fastify' {
   }
 }
 
-const ATTEMPTS_A_MINUTE = 10;
 const COOKIE = 'pushfleet_board';
 const NO_LOGIN =
   'Without a login the board answers to localhost only. Set PUSHFLEET_BOARD_USER and PUSHFLEET_BOARD_PASSWORD.';
-const TOO_MANY = 'Too many attempts to log in; wait a minute.';
 
 /**
  * Login first, then where a change comes from: for pages, files and API alike. People get a session by the login
@@ -33,24 +30,30 @@ const TOO_MANY = 'Too many attempts to log in; wait a minute.';
  * @param base base path without a slash at its end
  */
 export async function guardRequests(guarded: FastifyInstance, login: Login, base: string): Promise<void> {
+  const cookie = {
+    path: base === '' ? '/' : base,
+    httpOnly: true,
+    sameSite: 'lax',
+    secure: 'auto',
+  } as const;
   await guarded.register(secureSession, {
     cookieName: COOKIE,
     key: sessionKey(login),
     expiry: IDLE_SECONDS,
-    cookie: { path: base === '' ? '/' : base, httpOnly: true, sameSite: 'lax', secure: 'auto' },
+    cookie,
   });
-  await guarded.register(csrfProtection, { sessionPlugin: '@fastify/secure-session' });
   guarded.addContentTypeParser(
     'application/x-www-form-urlencoded',
     { parseAs: 'string', bodyLimit: 65_536 },
     async (_request: FastifyRequest, body: string) => Object.fromEntries(new URLSearchParams(body)),
   );
   if (login === null) guarded.addHook('onRequest', refuseOtherNames);
-  else await askForLogin(guarded, login, base);
+  else await askForLogin(guarded, login, base, cookie);
   guarded.addHook('onRequest', async (request, reply) => {
     const why = whyForeign(request.method, request.headers);
     if (why !== null) return sayNo(request, reply, base, 403, why);
   });
+  await guarded.register(csrfProtection, { sessionPlugin: '@fastify/secure-session' });
 }
 
 /** The user whose name a change carries. */
@@ -67,7 +70,10 @@ export function isScript({ headers }: FastifyRequest): boolean {
   );
 }
 
-/** Of the password, so that sessions outlive a restart and another password ends them. Slow to guess from a cookie. */
+/**
+ * Of the password, so that sessions outlive a restart and another password ends them. Whoever has such a cookie can
+ * try passwords on it, slowly and unseen, so nobody gets one before the login.
+ */
 function sessionKey(login: Login): Buffer {
   return login === null ? randomBytes(32) : scryptSync(login.password, `pushfleet-board ${login.user}`, 32);
 }
@@ -77,19 +83,14 @@ async function refuseOtherNames(request: FastifyRequest, reply: FastifyReply): P
   return reply.status(403).send({ error: NO_LOGIN });
 }
 
-async function askForLogin(guarded: FastifyInstance, login: NonNullable<Login>, base: string): Promise<void> {
+async function askForLogin(
+  guarded: FastifyInstance,
+  login: NonNullable<Login>,
+  base: string,
+  cookie: LoginRoutesOptions['cookie'],
+): Promise<void> {
   const sessions = new Sessions(login.user);
-  await guarded.register(rateLimit, { global: false });
-  const attempts = guarded.createRateLimit({ max: ATTEMPTS_A_MINUTE, timeWindow: 60_000 });
-  const isRight = async (request: FastifyRequest, user: string, password: string) => {
-    const right = isLogin(login, user, password);
-    // A wrong one is counted in the same step in which it is compared, and what came of it is told only where it is
-    // among the first: of hundreds sent at once, on one connection, no more are answered than of those sent singly.
-    const seen = await attempts(request, { increment: !right });
-    if (!seen.isAllowed && (right ? seen.remaining <= 0 : seen.isExceeded))
-      throw Object.assign(new Error(TOO_MANY), { statusCode: 429 });
-    return right;
-  };
+  const isRight = await countAttempts(guarded, login);
   await guarded.register(basicAuth, {
     validate: async (user, password, request) => {
       if (!(await isRight(request, user, password)))
@@ -107,67 +108,29 @@ async function askForLogin(guarded: FastifyInstance, login: NonNullable<Login>, 
       guarded.basicAuth(request, reply, (error?: Error) => (error ? reject(error) : resolve()));
     });
   });
-  const form = (reply: FastifyReply, asked: LoginQuery, fault: string | null) => {
-    const csrf = reply.generateCsrf();
-    const shown = { next: ownPath(asked.next), said: said(asked), fault };
-    return reply
-      .type('text/html; charset=utf-8')
-      .send(page({ title: 'Log in', base, user: null, csrf }, loginForm(base, csrf, shown)));
-  };
-  guarded.get<{ Querystring: LoginQuery }>('/login', { config: { open: true } }, (request, reply) =>
-    sessions.has(request)
-      ? reply.redirect(`${base}${ownPath(request.query.next)}`, 303)
-      : form(reply, request.query, null),
+  // A scope of its own: the token of its form has another cookie than those of the session.
+  await guarded.register((scope) =>
+    loginRoutes(scope, { base, sessions, isRight, cookie, cookieName: `${COOKIE}_form` }),
   );
-  guarded.post<{ Body: { user?: string; password?: string; next?: string } }>(
-    '/login',
-    { config: { open: true }, preHandler: guarded.csrfProtection },
+  guarded.post(
+    '/logout',
+    // Named when it is asked: the plugin comes after the login page, which has another of its own.
+    { preHandler: (request, reply, done) => guarded.csrfProtection(request, reply, done) },
     async (request, reply) => {
-      const { user = '', password = '', next } = request.body;
-      let fault: string;
-      try {
-        if (await isRight(request, user, password)) {
-          sessions.enter(request);
-          return reply.redirect(`${base}${ownPath(next)}`, 303);
-        }
-        fault = 'User or password is wrong.';
-        reply.status(401);
-      } catch {
-        fault = TOO_MANY;
-        reply.status(429);
-      }
-      return form(reply, { next }, fault);
+      sessions.leave(request);
+      return reply.redirect(`${base}/login?left=1`, 303);
     },
   );
-  guarded.post('/logout', { preHandler: guarded.csrfProtection }, async (request, reply) => {
-    sessions.leave(request);
-    return reply.redirect(`${base}/login?left=1`, 303);
-  });
   // Asked by a page whose events have stopped: has the session ended, or is the board away?
   guarded.get('/session', () => ({ user: login.user }));
 }
 
-interface LoginQuery {
-  /** Where one was going. */
-  readonly next?: unknown;
-  readonly ended?: unknown;
-  readonly left?: unknown;
-}
-
-function said({ ended, left }: LoginQuery): string | null {
-  if (left !== undefined) return 'You are logged out.';
-  return ended === undefined
-    ? null
-    : 'Your session has ended. Log in again, and you are back where you were.';
-}
-
-/** Tells the login page where one was going, and whether there was a session: a cookie that says nothing any more. */
-function query({ method, url, cookies, session }: FastifyRequest): string {
+/** Tells the login page where one was going, and whether there was a session: its cookie says nothing any more. */
+function query({ method, url, cookies }: FastifyRequest): string {
   const next = method === 'GET' ? ownPath(url) : '/';
-  const ended = cookies[COOKIE] !== undefined && (session.get('user') ?? session.get('_csrf')) === undefined;
   const all = new URLSearchParams({
     ...(next !== '/' && { next }),
-    ...((ended || session.get('user')) && { ended: '1' }),
+    ...(cookies[COOKIE] && { ended: '1' }),
   });
   return all.size === 0 ? '' : `?${all}`;
 }
