@@ -446,6 +446,22 @@ test('what somebody gets before the login is not made of the password: the form 
   ]);
 });
 
+test('a login that is no form is told so, and is not taken for one attempt too many', async () => {
+  const board = await open();
+  const form = await ask(board, '/login', { headers: { authorization: '', accept: 'text/html' } });
+  const headers = {
+    authorization: '',
+    cookie: form.headers['set-cookie']![0]!.split(';')[0]!,
+    'csrf-token': /name="_csrf" value="([^"]+)"/.exec(form.body)![1]!,
+  };
+  const send = (body: unknown) => ask(board, '/login', { method: 'POST', headers, body });
+  for (const body of ['a string', 7, [], { user: ['ops'] }, { user: {}, password: null }])
+    expect([body, (await send(body)).status]).toEqual([body, 400]);
+  expect((await send({ user: 5, password: 'x' })).body).toContain('User or password is wrong.');
+  expect((await send({})).status).toBe(401);
+  expect(board.output()).not.toContain('board.failed');
+});
+
 test('people log in by a page: a wrong password, a forged form and too many attempts are told, a session ends', async () => {
   const board = await open();
   const people = {

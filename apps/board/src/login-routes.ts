@@ -29,6 +29,10 @@ interface LoginBody {
   readonly next?: string;
 }
 
+const BODY = {
+  type: 'object',
+  properties: { user: { type: 'string' }, password: { type: 'string' }, next: { type: 'string' } },
+};
 const TOO_MANY = 'Too many attempts to log in; wait a minute.';
 
 /** The page by which people log in. */
@@ -53,7 +57,7 @@ export async function loginRoutes(scope: FastifyInstance, options: LoginRoutesOp
   );
   scope.post<{ Body: LoginBody }>(
     '/login',
-    { config: { open: true }, preHandler: scope.csrfProtection },
+    { config: { open: true }, schema: { body: BODY }, preHandler: scope.csrfProtection },
     async (request, reply) => {
       const { user = '', password = '', next } = request.body;
       let fault: string;
@@ -64,7 +68,8 @@ export async function loginRoutes(scope: FastifyInstance, options: LoginRoutesOp
         }
         fault = 'User or password is wrong.';
         reply.status(401);
-      } catch {
+      } catch (error) {
+        if ((error as { statusCode?: number }).statusCode !== 429) throw error;
         fault = TOO_MANY;
         reply.status(429);
       }
