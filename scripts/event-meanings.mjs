@@ -30,9 +30,14 @@ export const EVENT_MEANINGS = {
     'This worker was silent for so long that another one took its batch over. Answers that it still gets are recorded.',
     'Now and then: nothing. Often: the machine has too little CPU, or stands still (suspended, swapping).',
   ],
+  'board.entered': ['Somebody has logged in to the board by its page, from `address`.'],
   'board.failed': [
     'A page of the board could not be made.',
     'What the error says; mostly MySQL or Redis is away.',
+  ],
+  'board.loginRefused': [
+    'Somebody gave the board a wrong user or password, from `address`; `closed`: after ten in a minute, for the rest of which nobody gets in from there (one line a minute, of whichever address).',
+    'Now and then: nothing. Often: look who it is, and keep the board away from where they come from.',
   ],
   'board.ready': ['The board can be opened at `url`.'],
   'board.retried': [

@@ -535,7 +535,13 @@ test('people log in by a page: a wrong password, a forged form and too many atte
   const nothing = await visit('/nothing/here', elsewhere.cookie);
   expect([nothing.status, nothing.body]).toEqual([404, expect.stringContaining('Back to the overview')]);
 
-  for (let i = 0; i < 10; i++) await visit('/login', page.cookie, { ...right, password: `guess ${i}` });
+  const refused = () => board.output().match(/"event":"board\.loginRefused".*/g) ?? [];
+  expect(refused()).toEqual([expect.stringContaining('"address":"127.0.0.1","closed":false')]);
+  expect(board.output()).toContain('"event":"board.entered","address":"127.0.0.1"');
+  for (let i = 0; i < 12; i++) await visit('/login', page.cookie, { ...right, password: `guess ${i}` });
+  // What comes after the tenth is no line more.
+  expect(refused().map((line) => line.includes('"closed":true'))).toEqual([...Array(9).fill(false), true]);
+  expect(board.output()).not.toContain('guess');
   expect((await visit('/login', page.cookie, right)).status).toBe(429);
   expect((await ask(board, '/queues/')).status).toBe(429);
   expect((await visit('/', elsewhere.cookie)).status).toBe(200);

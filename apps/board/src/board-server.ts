@@ -49,7 +49,7 @@ export async function createBoardServer(options: BoardServerOptions): Promise<Fa
 
   server.get('/health/live', () => ({ status: 'ok' }));
   await server.register(async (guarded) => {
-    await guardRequests(guarded, options.login, base);
+    await guardRequests(guarded, { ...options, base });
     await overviewRoutes(guarded, {
       base,
       user: userOf(options.login),

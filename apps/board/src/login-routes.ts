@@ -1,4 +1,5 @@
 import csrfProtection, { type CookieSerializeOptions } from '@fastify/csrf-protection';
+import type { Log } from '@pushfleet/shared/platform/log';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { page } from './layout.ts';
 import type { IsRight } from './login-attempts.ts';
@@ -11,6 +12,7 @@ export interface LoginRoutesOptions {
   readonly base: string;
   readonly sessions: Sessions;
   readonly isRight: IsRight;
+  readonly log: Log;
   /** Of the form. Everybody gets one: it holds a random number, and nothing is made of the password. */
   readonly cookieName: string;
   readonly cookie: CookieSerializeOptions;
@@ -37,7 +39,7 @@ const TOO_MANY = 'Too many attempts to log in; wait a minute.';
 
 /** The page by which people log in. */
 export async function loginRoutes(scope: FastifyInstance, options: LoginRoutesOptions): Promise<void> {
-  const { base, sessions, isRight, cookieName, cookie } = options;
+  const { base, sessions, isRight, log, cookieName, cookie } = options;
   await scope.register(csrfProtection, {
     sessionPlugin: '@fastify/cookie',
     cookieKey: cookieName,
@@ -64,6 +66,7 @@ export async function loginRoutes(scope: FastifyInstance, options: LoginRoutesOp
       try {
         if (await isRight(request, user, password)) {
           sessions.enter(request);
+          log.info({ event: 'board.entered', address: request.ip }, 'somebody has logged in');
           return reply.redirect(`${base}${ownPath(next)}`, 303);
         }
         fault = 'User or password is wrong.';

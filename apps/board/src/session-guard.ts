@@ -2,6 +2,7 @@ import { randomBytes, scryptSync } from 'node:crypto';
 import basicAuth from '@fastify/basic-auth';
 import csrfProtection from '@fastify/csrf-protection';
 import secureSession from '@fastify/secure-session';
+import type { Log } from '@pushfleet/shared/platform/log';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { sayNo, wantsPage } from './error-page.ts';
 import { type Login, namesThisMachine } from './login.ts';
@@ -23,13 +24,19 @@ const COOKIE = 'pushfleet_board';
 const NO_LOGIN =
   'Without a login the board answers to localhost only. Set PUSHFLEET_BOARD_USER and PUSHFLEET_BOARD_PASSWORD.';
 
+export interface GuardOptions {
+  readonly login: Login;
+  /** Base path without a slash at its end. */
+  readonly base: string;
+  readonly log: Log;
+}
+
 /**
  * Login first, then where a change comes from: for pages, files and API alike. People get a session by the login
  * page, scripts use Basic authentication; both share the attempts of an address.
- *
- * @param base base path without a slash at its end
  */
-export async function guardRequests(guarded: FastifyInstance, login: Login, base: string): Promise<void> {
+export async function guardRequests(guarded: FastifyInstance, options: GuardOptions): Promise<void> {
+  const { login, base } = options;
   const cookie = {
     path: base === '' ? '/' : base,
     httpOnly: true,
@@ -48,7 +55,7 @@ export async function guardRequests(guarded: FastifyInstance, login: Login, base
     async (_request: FastifyRequest, body: string) => Object.fromEntries(new URLSearchParams(body)),
   );
   if (login === null) guarded.addHook('onRequest', refuseOtherNames);
-  else await askForLogin(guarded, login, base, cookie);
+  else await askForLogin(guarded, login, options, cookie);
   guarded.addHook('onRequest', async (request, reply) => {
     const why = whyForeign(request.method, request.headers);
     if (why !== null) return sayNo(request, reply, base, 403, why);
@@ -86,11 +93,11 @@ async function refuseOtherNames(request: FastifyRequest, reply: FastifyReply): P
 async function askForLogin(
   guarded: FastifyInstance,
   login: NonNullable<Login>,
-  base: string,
+  { base, log }: GuardOptions,
   cookie: LoginRoutesOptions['cookie'],
 ): Promise<void> {
   const sessions = new Sessions(login.user);
-  const isRight = await countAttempts(guarded, login);
+  const isRight = await countAttempts(guarded, login, log);
   await guarded.register(basicAuth, {
     validate: async (user, password, request) => {
       if (!(await isRight(request, user, password)))
@@ -110,7 +117,7 @@ async function askForLogin(
   });
   // A scope of its own: the token of its form has another cookie than those of the session.
   await guarded.register((scope) =>
-    loginRoutes(scope, { base, sessions, isRight, cookie, cookieName: `${COOKIE}_form` }),
+    loginRoutes(scope, { base, sessions, isRight, log, cookie, cookieName: `${COOKIE}_form` }),
   );
   guarded.post(
     '/logout',
