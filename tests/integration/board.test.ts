@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { connect } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
@@ -461,6 +461,31 @@ test('a login that is no form is told so, and is not taken for one attempt too m
   expect((await send({})).status).toBe(401);
   expect(board.output()).not.toContain('board.failed');
 });
+
+test('boards at other ports of one host have cookies of other names: a login at one ends none at another', async () => {
+  const names = [];
+  for (const PUSHFLEET_BOARD_PORT of [await freePort(), await freePort()].map(String)) {
+    const board = await open({ PUSHFLEET_BOARD_PORT });
+    for (const path of ['/', '/login'])
+      names.push((await ask(board, path, { headers: loginFor(path) })).headers['set-cookie']![0]!.split('=')[0]);
+  }
+  expect(new Set(names).size).toBe(4);
+});
+
+function freePort(): Promise<number> {
+  const server = createServer();
+  return new Promise((resolve) =>
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    }),
+  );
+}
+
+/** The session's cookie comes with a page, the form's without the login. */
+function loginFor(path: string): Record<string, string> {
+  return path === '/login' ? { authorization: '', accept: 'text/html' } : {};
+}
 
 test('people log in by a page: a wrong password, a forged form and too many attempts are told, a session ends', async () => {
   const board = await open();

@@ -23,6 +23,8 @@ export interface BoardServerOptions {
   readonly login: Login;
   /** What the browser sees in front of `/queues`; a proxy may pass it on or cut it off. */
   readonly basePath: string;
+  /** As it is set: it stands in the names of cookies. */
+  readonly port: number;
   readonly writable: boolean;
   readonly showPayload: boolean;
   /** Null where the board has no MySQL. */

@@ -54,6 +54,7 @@ export async function startBoard(
       ),
       login: readLogin(config),
       basePath: config.PUSHFLEET_BOARD_BASE_PATH,
+      port: config.PUSHFLEET_BOARD_PORT,
       writable: config.PUSHFLEET_BOARD_WRITABLE,
       showPayload: config.PUSHFLEET_BOARD_SHOW_PAYLOAD,
       fleet:

@@ -20,7 +20,6 @@ declare module 'fastify' {
   }
 }
 
-const COOKIE = 'pushfleet_board';
 const NO_LOGIN =
   'Without a login the board answers to localhost only. Set PUSHFLEET_BOARD_USER and PUSHFLEET_BOARD_PASSWORD.';
 
@@ -28,6 +27,8 @@ export interface GuardOptions {
   readonly login: Login;
   /** Base path without a slash at its end. */
   readonly base: string;
+  /** As it is set. Browsers send cookies of one host to all its ports, so it stands in their names. */
+  readonly port: number;
   readonly log: Log;
 }
 
@@ -44,7 +45,7 @@ export async function guardRequests(guarded: FastifyInstance, options: GuardOpti
     secure: 'auto',
   } as const;
   await guarded.register(secureSession, {
-    cookieName: COOKIE,
+    cookieName: cookieOf(options),
     key: sessionKey(login),
     expiry: IDLE_SECONDS,
     cookie,
@@ -93,9 +94,11 @@ async function refuseOtherNames(request: FastifyRequest, reply: FastifyReply): P
 async function askForLogin(
   guarded: FastifyInstance,
   login: NonNullable<Login>,
-  { base, log }: GuardOptions,
+  options: GuardOptions,
   cookie: LoginRoutesOptions['cookie'],
 ): Promise<void> {
+  const { base, log } = options;
+  const cookieName = cookieOf(options);
   const sessions = new Sessions(login.user);
   const isRight = await countAttempts(guarded, login, log);
   await guarded.register(basicAuth, {
@@ -107,7 +110,7 @@ async function askForLogin(
   });
   guarded.addHook('onRequest', async (request, reply) => {
     if (isOpen(request) || sessions.has(request)) return;
-    if (wantsPage(request)) return reply.redirect(`${base}/login${query(request)}`, 303);
+    if (wantsPage(request)) return reply.redirect(`${base}/login${query(request, cookieName)}`, 303);
     // A challenge would make the browser ask in a window of its own, in the middle of a page whose session has ended.
     if (request.headers.authorization === undefined && request.headers['sec-fetch-site'] !== undefined)
       throw Object.assign(new Error('no session'), { statusCode: 401 });
@@ -117,7 +120,7 @@ async function askForLogin(
   });
   // A scope of its own: the token of its form has another cookie than those of the session.
   await guarded.register((scope) =>
-    loginRoutes(scope, { base, sessions, isRight, log, cookie, cookieName: `${COOKIE}_form` }),
+    loginRoutes(scope, { base, sessions, isRight, log, cookie, cookieName: `${cookieName}_form` }),
   );
   guarded.post(
     '/logout',
@@ -132,12 +135,16 @@ async function askForLogin(
   guarded.get('/session', () => ({ user: login.user }));
 }
 
+function cookieOf({ port }: GuardOptions): string {
+  return `pushfleet_board_${port}`;
+}
+
 /** Tells the login page where one was going, and whether there was a session: its cookie says nothing any more. */
-function query({ method, url, cookies }: FastifyRequest): string {
+function query({ method, url, cookies }: FastifyRequest, cookieName: string): string {
   const next = method === 'GET' ? ownPath(url) : '/';
   const all = new URLSearchParams({
     ...(next !== '/' && { next }),
-    ...(cookies[COOKIE] && { ended: '1' }),
+    ...(cookies[cookieName] && { ended: '1' }),
   });
   return all.size === 0 ? '' : `?${all}`;
 }
