@@ -64,6 +64,8 @@ export const MEANINGS = {
   PUSHFLEET_BOARD_PORT: 'Its port.',
   PUSHFLEET_BOARD_BASE_PATH:
     'What stands before `/queues` in the address, where a proxy puts the board under a path.',
+  PUSHFLEET_BOARD_TRUSTED_PROXIES:
+    'Proxies whose word counts for where a request comes from (`X-Forwarded-For`, `-Proto`, `-Host`): addresses and networks, or `loopback`, `uniquelocal` (private networks), separated by commas ([board.md](board.md#behind-a-proxy)).',
   PUSHFLEET_BOARD_USER: 'Login.',
   PUSHFLEET_BOARD_PASSWORD: 'Its password.',
   PUSHFLEET_BOARD_WRITABLE:

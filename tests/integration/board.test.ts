@@ -487,6 +487,51 @@ function loginFor(path: string): Record<string, string> {
   return path === '/login' ? { authorization: '', accept: 'text/html' } : {};
 }
 
+test('who logs in by https has a cookie that is sent by https alone, whatever the proxy in between tells', async () => {
+  const board = await open();
+  const form = await ask(board, '/login', { headers: { authorization: '', accept: 'text/html' } });
+  const enter = async (origin: string) => {
+    const headers = {
+      authorization: '',
+      accept: 'text/html',
+      host: 'board.example',
+      origin,
+      cookie: form.headers['set-cookie']![0]!.split(';')[0]!,
+    };
+    const _csrf = /name="_csrf" value="([^"]+)"/.exec(form.body)![1]!;
+    const body = { user: 'ops', password: LOGIN.PUSHFLEET_BOARD_PASSWORD, _csrf };
+    const entered = await ask(board, '/login', { method: 'POST', headers, body });
+    const [set] = entered.headers['set-cookie'] ?? [];
+    const cookie = set!.split(';')[0]!;
+    // The overview makes a token for its forms, which goes into the cookie too.
+    const page = await ask(board, '/', { headers: { authorization: '', accept: 'text/html', cookie } });
+    return [set, page.headers['set-cookie']![0]];
+  };
+  for (const set of await enter('https://board.example')) expect(set).toMatch(/; Secure/);
+  for (const set of await enter('http://board.example')) expect(set).not.toMatch(/Secure/);
+});
+
+test('attempts count for the address that a trusted proxy tells, and for the proxy where none is trusted', async () => {
+  const wrong = (board: BoardProcess, from: string) =>
+    ask(board, '/', { headers: { authorization: `Basic ${btoa('ops:wrong')}`, 'x-forwarded-for': from } });
+  const plain = await open();
+  for (let at = 0; at < 10; at++) expect((await wrong(plain, `198.51.100.${at}`)).status).toBe(401);
+  expect((await wrong(plain, '198.51.100.10')).status).toBe(429);
+
+  const behind = await open({ PUSHFLEET_BOARD_TRUSTED_PROXIES: 'loopback, 10.0.0.0/8' });
+  for (let at = 0; at < 10; at++) expect((await wrong(behind, '198.51.100.7')).status).toBe(401);
+  // What a browser wrote stands before what the proxy adds.
+  expect((await wrong(behind, '198.51.100.99, 198.51.100.7')).status).toBe(429);
+  expect((await wrong(behind, '198.51.100.8')).status).toBe(401);
+  expect(behind.output()).toContain('"address":"198.51.100.8"');
+
+  for (const proxies of ['my proxy', '10.0.0.0/33', '10.0.0.0/0', '*'])
+    await expect(open({ PUSHFLEET_BOARD_TRUSTED_PROXIES: proxies })).rejects.toMatchObject({
+      exitCode: 2,
+      said: expect.stringContaining('PUSHFLEET_BOARD_TRUSTED_PROXIES'),
+    });
+});
+
 test('people log in by a page: a wrong password, a forged form and too many attempts are told, a session ends', async () => {
   const board = await open();
   const people = {

@@ -25,6 +25,8 @@ export interface BoardServerOptions {
   readonly basePath: string;
   /** As it is set: it stands in the names of cookies. */
   readonly port: number;
+  /** Addresses and networks. */
+  readonly trustedProxies: readonly string[];
   readonly writable: boolean;
   readonly showPayload: boolean;
   /** Null where the board has no MySQL. */
@@ -38,6 +40,7 @@ export async function createBoardServer(options: BoardServerOptions): Promise<Fa
   const server = fastify({
     logger: false,
     forceCloseConnections: true,
+    trustProxy: [...options.trustedProxies],
     rewriteUrl: ({ url = '/' }) => withoutBase(url, base),
   });
   await server.register(helmet, PAGE_HEADERS);

@@ -55,6 +55,7 @@ export async function startBoard(
       login: readLogin(config),
       basePath: config.PUSHFLEET_BOARD_BASE_PATH,
       port: config.PUSHFLEET_BOARD_PORT,
+      trustedProxies: config.PUSHFLEET_BOARD_TRUSTED_PROXIES,
       writable: config.PUSHFLEET_BOARD_WRITABLE,
       showPayload: config.PUSHFLEET_BOARD_SHOW_PAYLOAD,
       fleet:

@@ -58,7 +58,7 @@ export async function guardRequests(guarded: FastifyInstance, options: GuardOpti
   if (login === null) guarded.addHook('onRequest', refuseOtherNames);
   else await askForLogin(guarded, login, options, cookie);
   guarded.addHook('onRequest', async (request, reply) => {
-    const why = whyForeign(request.method, request.headers);
+    const why = whyForeign(request.method, request.headers, request.host);
     if (why !== null) return sayNo(request, reply, base, 403, why);
   });
   await guarded.register(csrfProtection, { sessionPlugin: '@fastify/secure-session' });

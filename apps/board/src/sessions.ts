@@ -9,6 +9,8 @@ declare module '@fastify/secure-session' {
     id: string;
     enteredAt: number;
     renewedAt: number;
+    /** Whether the browser came by https when it logged in. */
+    byTls: boolean;
     notice: string;
     /** Of the plugin that makes the tokens of forms. */
     _csrf: string;
@@ -22,18 +24,22 @@ export class Sessions {
   constructor(private readonly user: string) {}
 
   /** After a login. */
-  enter({ session }: FastifyRequest): void {
+  enter({ session, headers }: FastifyRequest): void {
     session.regenerate();
+    // The browser says it with the form itself, whatever the proxy that ends TLS tells or does not tell.
+    session.set('byTls', headers.origin?.startsWith('https:') === true);
     session.set('user', this.user);
     session.set('id', randomBytes(16).toString('hex'));
     session.set('enteredAt', Date.now());
     session.set('renewedAt', Date.now());
+    keepToTls(session);
   }
 
   /** Renews the session too, so that one ends a day after the last request and not a day after the login. */
   has(request: FastifyRequest): boolean {
     const session = this.#of(request);
     if (session === null || this.#ended.has(session)) return false;
+    keepToTls(request.session);
     const { enteredAt } = session;
     const age = sessionAge({ enteredAt, renewedAt: request.session.get('renewedAt') ?? 0 }, Date.now());
     if (age === 'to be renewed') request.session.set('renewedAt', Date.now());
@@ -52,4 +58,9 @@ export class Sessions {
     if (session.get('user') !== this.user || id === undefined || enteredAt === undefined) return null;
     return { id, enteredAt };
   }
+}
+
+/** A cookie that came by https goes back by nothing else. */
+function keepToTls(session: FastifyRequest['session']): void {
+  if (session.get('byTls') === true) session.options({ secure: true });
 }

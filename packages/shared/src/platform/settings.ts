@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { parseDuration } from '../domain/duration.ts';
 import { isTimeZone } from '../domain/wall-time.ts';
@@ -37,6 +38,14 @@ const names = z.string().transform((value) =>
     .map((name) => name.trim())
     .filter((name) => name !== ''),
 );
+const networks = names.superRefine((list, context) => {
+  for (const given of list)
+    if (!isNetwork(given))
+      context.addIssue({
+        code: 'custom',
+        message: `holds ${given}, which is no address, network such as 172.18.0.0/16, or loopback`,
+      });
+});
 const port = integer(0, 65535);
 const appName = z
   .string()
@@ -108,6 +117,7 @@ export const settings = {
     .string()
     .regex(/^\/([\w.-]+\/?)*$/, 'must be a path that starts with /')
     .default('/'),
+  PUSHFLEET_BOARD_TRUSTED_PROXIES: networks.default([]),
   PUSHFLEET_BOARD_USER: text.optional(),
   PUSHFLEET_BOARD_PASSWORD: text.optional(),
   PUSHFLEET_BOARD_WRITABLE: flag.default(false),
@@ -117,6 +127,16 @@ export const settings = {
     .default('info'),
   PUSHFLEET_LOG_FORMAT: z.enum(['json', 'pretty'], 'must be json or pretty').optional(),
 } as const;
+
+/** An address, a network, or the name of all addresses of this machine itself. */
+function isNetwork(given: string): boolean {
+  if (given === 'loopback') return true;
+  const [address = '', bits, ...more] = given.split('/');
+  const version = isIP(address);
+  if (version === 0 || more.length > 0) return false;
+  const most = version === 4 ? 32 : 128;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) >= 1 && Number(bits) <= most);
+}
 
 export type SettingName = keyof typeof settings;
 
