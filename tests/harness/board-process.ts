@@ -15,6 +15,7 @@ const SCRIPT = `
 export interface BoardProcess {
   /** As its log says, with the base path. */
   readonly url: string;
+  readonly pid: number;
   /** What it has logged. */
   output(): string;
   /** SIGTERM, and the exit code. */
@@ -52,7 +53,7 @@ export function startBoardProcess(settings: Readonly<Record<string, string>>): P
       said.out += chunk;
       const url = /"event":"board\.ready","url":"([^"]+)"/.exec(said.out)?.[1];
       if (url !== undefined)
-        resolve({ url, output: () => said.out + said.err, stop: () => stop(child, ended) });
+        resolve({ url, pid: child.pid!, output: () => said.out + said.err, stop: () => stop(child, ended) });
     });
     void ended.then((code) => reject(new BoardEndedError(code, said.err)));
   });

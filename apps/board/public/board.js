@@ -44,7 +44,11 @@ if (chart !== null) {
   new ResizeObserver(() => plot.setSize(size())).observe(chart);
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => plot.redraw());
 
+  let said = '';
   const say = (text, href) => {
+    // The same once more would be read out once more.
+    if (text === said) return;
+    said = text;
     stream.textContent = text;
     stream.className = text === '' ? '' : 'notice';
     if (href === undefined) return;
@@ -53,6 +57,13 @@ if (chart !== null) {
     link.textContent = 'Log in again';
     stream.append(' ', link);
   };
+  let heardAt = Date.now();
+  const sayNothingNew = () =>
+    say(`Nothing new since ${clock(heardAt / 1_000)} UTC: the board does not answer. Trying again …`);
+  /** A board that hangs, or a line that is cut, closes nothing. Between two streams, one a minute, are three seconds. */
+  const watch = setInterval(() => {
+    if (Date.now() - heardAt > 8_000) sayNothingNew();
+  }, 1_000);
   /** Whoever reads may stop what moves; the stream goes on, so that the session does too. */
   const hold = document.querySelector('#hold');
   hold.hidden = false;
@@ -63,8 +74,10 @@ if (chart !== null) {
   const listen = () => {
     const events = new EventSource(`${base}/events`);
     events.onmessage = ({ data }) => {
-      const { html, pace } = JSON.parse(data);
-      say('');
+      const { html, pace, trouble } = JSON.parse(data);
+      heardAt = Date.now();
+      say(trouble ?? '');
+      if (trouble !== undefined) return;
       if (hold.getAttribute('aria-pressed') === 'true') return;
       plot.setData([pace.map(([at]) => at), pace.map(([, rate]) => rate)]);
       renewSections(live, html);
@@ -75,9 +88,10 @@ if (chart !== null) {
       const answer = await fetch(`${base}/session`, { cache: 'no-store' }).catch(() => null);
       if (answer?.status === 401) {
         events.close();
+        clearInterval(watch);
         say('Live updates have stopped: your session has ended.', `${base}/login?ended=1`);
       } else if (isOver || answer === null) {
-        say('Live updates have stopped: the board does not answer. Trying again …');
+        sayNothingNew();
         if (isOver) setTimeout(listen, 5_000);
       }
     };

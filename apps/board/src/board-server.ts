@@ -62,6 +62,7 @@ export async function createBoardServer(options: BoardServerOptions): Promise<Fa
       writable: options.writable,
       hide: createHide(options),
       fleet: options.fleet,
+      log: options.log,
     });
     if (options.fleet !== null) {
       const pages = {

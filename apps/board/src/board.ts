@@ -17,6 +17,9 @@ export type OverviewConfig = Config<(typeof overviewSettings)[number]>;
 
 const QUEUES: readonly QueueName[] = ['urgent', 'bulk', 'results'];
 
+/** Somebody waits for the page. */
+const MYSQL_ANSWERS_WITHIN_MS = 8_000;
+
 /** How long the start waits for Redis before it serves pages that say it is away. */
 const REDIS_PATIENCE_MS = 3_000;
 
@@ -105,7 +108,10 @@ function rulesOf(config: OverviewConfig) {
 function openLate(config: OverviewConfig, writable: boolean) {
   let opening: Promise<OpenStore> | null = null;
   const open = async () => {
-    const store = await openStore(config, 4, { readOnly: !writable });
+    const store = await openStore(config, 4, {
+      readOnly: !writable,
+      answerWithinMs: MYSQL_ANSWERS_WITHIN_MS,
+    });
     try {
       await readFleet(store.database, store.tables);
       return store;

@@ -17,6 +17,8 @@ import type { Store } from '@pushfleet/shared/store/store';
 import { Pace } from './pace.ts';
 import { SharedLook } from './shared-look.ts';
 
+type WorkerLine = SeenBeat & { readonly app: string };
+
 /** Everything that the overview shows, at one moment. */
 export interface FleetView {
   readonly apps: readonly AppStatus[];
@@ -26,7 +28,8 @@ export interface FleetView {
   readonly running: readonly NotificationStatus[];
   readonly waiting: readonly NotificationStatus[];
   readonly ended: readonly NotificationStatus[];
-  readonly workers: readonly (SeenBeat & { readonly app: string })[];
+  /** Null: Redis does not answer, so nobody knows. */
+  readonly workers: readonly WorkerLine[] | null;
   readonly retired: readonly RetiredDevice[];
   readonly log: readonly LoggedCommand[];
   /** Seconds since 1970 and answers per second, oldest first. */
@@ -41,46 +44,78 @@ export interface FleetSources {
   readonly rules: Omit<StatusRules, 'now'>;
 }
 
-/** Looks for all pages and tabs at once. */
+/** What a person waits for: behind these nobody answers any more. */
+const MYSQL_WITHIN_MS = 6_000;
+const REDIS_WITHIN_MS = 2_000;
+const EVERY_MS = BEAT_EVERY_MS - 200;
+
+/**
+ * Looks for all pages and tabs at once. Into MySQL and into Redis apart: without Redis the workers are unknown, and
+ * all the rest is as it was.
+ */
 export class FleetWatch {
   readonly #ended = new EndedStatuses();
   readonly #pace = new Pace();
-  readonly #shared = new SharedLook(() => this.#look(), BEAT_EVERY_MS - 200);
+  readonly #fleet = new SharedLook(() => this.#look(), { everyMs: EVERY_MS, withinMs: MYSQL_WITHIN_MS });
+  readonly #workers = new SharedLook(() => this.#hear(), { everyMs: EVERY_MS, withinMs: REDIS_WITHIN_MS });
+  /** A look that took long rests long, and MySQL may go away in the meantime. */
+  readonly #mysql = new SharedLook(() => this.#ask(), { everyMs: EVERY_MS, withinMs: MYSQL_WITHIN_MS });
+  #names: readonly string[];
 
-  constructor(private readonly sources: FleetSources) {}
+  constructor(private readonly sources: FleetSources) {
+    this.#names = sources.apps;
+  }
 
-  /** @throws what MySQL or Redis throws; the next one looks again */
-  read(): Promise<FleetView> {
-    return this.#shared.read();
+  /** Since when MySQL gives no look: milliseconds since 1970, null while it does. */
+  get failingSince(): number | null {
+    return this.#mysql.failingSince ?? this.#fleet.failingSince;
+  }
+
+  /** @throws what MySQL throws; the next one looks again */
+  async read(): Promise<FleetView> {
+    const [fleet, workers] = await Promise.all([
+      this.#fleet.read(),
+      this.#workers.read().catch(() => null),
+      this.#mysql.read(),
+    ]);
+    return { ...fleet, workers, pace: [...this.#pace.points] };
   }
 
   /** After a change: what was seen before it is not shown any more. */
   forget(): void {
-    this.#shared.forget();
+    this.#fleet.forget();
   }
 
-  async #look(): Promise<FleetView> {
-    const { redis, prefix, apps, rules } = this.sources;
+  async #look(): Promise<Omit<FleetView, 'workers' | 'pace'>> {
+    const { apps: configured, rules } = this.sources;
     const store = await this.sources.store();
-    const status = await readAppStatus(store, null);
-    const names = [...new Set([...apps, ...status.map(({ app }) => app)])];
-    const [lanes, held, running, { waiting }, ended, retired, log, beats] = await Promise.all([
-      readLanes(store, names),
+    const apps = await readAppStatus(store, null);
+    this.#names = [...new Set([...configured, ...apps.map(({ app }) => app)])];
+    const [lanes, held, running, { waiting }, ended, retired, log] = await Promise.all([
+      readLanes(store, this.#names),
       readHeldNotifications(store, 20),
       readRunningStatus(store, 12),
       readWaitingStatus(store, 5, { ...rules, now: Date.now() }),
       readEndedStatus(store, 15, this.#ended),
       readRetiredDevices(store, 8),
       readCommandLog(store, 10),
-      Promise.all(
-        names.map(async (app) => (await readBeats(redis, prefix, app)).map((beat) => ({ ...beat, app }))),
-      ),
     ]);
+    return { apps, lanes, held, running, waiting, ended, retired, log };
+  }
+
+  async #ask(): Promise<void> {
+    const { database } = await this.sources.store();
+    await database.arrays('SELECT 1');
+  }
+
+  /** What the workers say of themselves. */
+  async #hear(): Promise<WorkerLine[]> {
+    const { redis, prefix } = this.sources;
+    const beats = await Promise.all(
+      this.#names.map(async (app) => (await readBeats(redis, prefix, app)).map((beat) => ({ ...beat, app }))),
+    );
     const workers = beats.flat();
     this.#pace.add(Date.now(), new Map(workers.map((beat) => [beat.worker, beat.answered])));
-    return {
-      ...{ apps: status, lanes, held, running, waiting, ended, workers, retired, log },
-      pace: [...this.#pace.points],
-    };
+    return workers;
   }
 }

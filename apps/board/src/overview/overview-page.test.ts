@@ -136,3 +136,10 @@ test('what others wrote is text', () => {
   };
   expect(overviewParts(view, WRITABLE).markup).not.toContain('<img');
 });
+
+test('without Redis the workers are unknown, and all the rest is shown', () => {
+  const said = words({ workers: null, running: [SENDING] });
+  expect(said).toContain('Unknown: Redis does not answer the board.');
+  expect(said).toContain('Pushes per second – unknown');
+  expect(said).toContain('30 % of 2,000');
+});

@@ -41,7 +41,7 @@ ${section(
   table(
     'Workers',
     ['worker', 'app', 'connection', 'stream limit', 'in flight', 'takes jobs', 'version'],
-    workers.map((one) => [
+    (workers ?? []).map((one) => [
       one.worker,
       one.app,
       one.connection,
@@ -50,7 +50,9 @@ ${section(
       one.closedBy.length === 0 ? 'yes' : html`<span class="words">no: ${one.closedBy.join(', ')}</span>`,
       one.version,
     ]),
-    'No worker has been heard of in the last ten seconds.',
+    workers === null
+      ? 'Unknown: Redis does not answer the board.'
+      : 'No worker has been heard of in the last ten seconds.',
   ),
 )}
 ${section(
@@ -97,15 +99,18 @@ function backlog({ lanes }: FleetView, lane: string, app?: string): number {
 }
 
 function figures(view: FleetView): Html {
+  const { workers } = view;
   const first = firstAcceptedOf([...view.running, ...view.ended]);
   const within = (share: number) => {
-    const seconds = acceptedWithinS(view.workers, share);
+    const seconds = workers && acceptedWithinS(workers, share);
     if (seconds === null) return '–';
     return Number.isFinite(seconds) ? `≤ ${spanText(seconds * 1_000)}` : '> 1 h';
   };
   const later = view.lanes.reduce((sum, { notNow }) => sum + notNow, 0);
   const shown: readonly (readonly [string, string, string])[] = [
-    ['Pushes per second', amount(view.pace.at(-1)?.[1] ?? 0), 'answers of APNs, all workers'],
+    workers === null
+      ? ['Pushes per second', '–', 'unknown: Redis does not answer']
+      : ['Pushes per second', amount(view.pace.at(-1)?.[1] ?? 0), 'answers of APNs, all workers'],
     ['Urgent backlog', amount(backlog(view, 'urgent')), 'recipients planned, not settled'],
     [
       'Bulk backlog',
@@ -118,11 +123,13 @@ function figures(view: FleetView): Html {
       first === null ? 'no recent notification' : `half of those shown; slowest ${spanText(first.maxMs)}`,
     ],
     ['Due to accepted', within(0.5), `half of the recipients; 95 %: ${within(0.95)}`],
-    [
-      'Workers',
-      amount(view.workers.length),
-      `${view.workers.filter(({ closedBy }) => closedBy.length === 0).length} take jobs`,
-    ],
+    workers === null
+      ? ['Workers', '–', 'unknown: Redis does not answer']
+      : [
+          'Workers',
+          amount(workers.length),
+          `${workers.filter(({ closedBy }) => closedBy.length === 0).length} take jobs`,
+        ],
   ];
   return html`<dl class="figures">${shown.map(([name, value, more]) => html`<div><dt>${name}</dt><dd><b>${value}</b> <small>${more}</small></dd></div>`)}</dl>`;
 }

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
-import { fastifySSE } from '@fastify/sse';
 import staticFiles from '@fastify/static';
+import type { Log } from '@pushfleet/shared/platform/log';
 import { readAppStatus } from '@pushfleet/shared/store/app-status';
 import { type Command, commandSchema } from '@pushfleet/shared/store/commands';
 import { readLanes } from '@pushfleet/shared/store/fleet-figures';
@@ -14,6 +14,7 @@ import { Html, html } from '../html.ts';
 import { page } from '../layout.ts';
 import { isScript } from '../session-guard.ts';
 import { ASKED_ABOUT, cancelQuestion, confirmPart, pauseQuestion, type Question } from './confirm-page.ts';
+import { eventRoutes } from './event-routes.ts';
 import type { FleetView, FleetWatch } from './fleet-view.ts';
 import { overviewParts } from './overview-page.ts';
 
@@ -30,20 +31,17 @@ export interface OverviewOptions {
     readonly store: () => Promise<Store>;
     readonly rules: Omit<StatusRules, 'now'>;
   } | null;
+  readonly log: Log;
 }
 
 const PUBLIC = fileURLToPath(new URL('../../public/', import.meta.url));
 const UPLOT = fileURLToPath(new URL('./', import.meta.resolve('uplot')));
-const EVENTS_EVERY_MS = 2_000;
-/** Then the browser asks anew: with a session that has ended it is told so, with another it is renewed. */
-const STREAM_ENDS_AFTER_MS = 60_000;
 
 /** The overview, its files, its events, and the wishes of operators. To be registered behind the login. */
 export async function overviewRoutes(scope: FastifyInstance, options: OverviewOptions): Promise<void> {
   const { base, fleet, hide, writable, user, hasLogin } = options;
   await scope.register(staticFiles, { root: PUBLIC, prefix: '/assets/', decorateReply: false });
   await scope.register(staticFiles, { root: UPLOT, prefix: '/assets/uplot/', decorateReply: false });
-  await scope.register(fastifySSE);
   // The browser's tools show it beside the time that the network took.
   const begun = new WeakMap<FastifyRequest, number>();
   scope.addHook('onRequest', async (request) => {
@@ -80,26 +78,7 @@ export async function overviewRoutes(scope: FastifyInstance, options: OverviewOp
   });
   if (fleet === null) return;
 
-  const listeners = new Set<(message: unknown) => void>();
-  const timer = setInterval(async () => {
-    if (listeners.size === 0) return;
-    const message = await parts().catch(() => null);
-    for (const tell of listeners) tell(message);
-  }, EVENTS_EVERY_MS);
-  scope.addHook('onClose', async () => clearInterval(timer));
-  scope.get('/events', { sse: 'only' }, async (_request, reply) => {
-    const tell = (message: unknown) => {
-      if (message !== null) void reply.sse.send({ data: message }).catch(() => {});
-    };
-    reply.sse.keepAlive();
-    const end = setTimeout(() => reply.sse.close(), STREAM_ENDS_AFTER_MS);
-    reply.sse.onClose(() => {
-      clearTimeout(end);
-      listeners.delete(tell);
-    });
-    listeners.add(tell);
-    tell(await parts());
-  });
+  await eventRoutes(scope, { parts, failingSince: () => fleet.watch.failingSince, log: options.log });
   scope.get<{ Params: { verb: string }; Querystring: { about?: string } }>(
     '/confirm/:verb',
     async (request, reply) => {

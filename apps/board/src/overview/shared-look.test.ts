@@ -11,7 +11,7 @@ function openLooks() {
       count++;
       return new Promise<number>((resolve, reject) => open.push({ resolve, reject }));
     },
-    2_000,
+    { everyMs: 2_000, withinMs: 5_000 },
     () => clock.now,
   );
   return { shared, clock, open, count: () => count };
@@ -51,8 +51,10 @@ test('a look that took long is good for twenty times as long', async () => {
   await shared.read();
   expect(count()).toBe(1);
   clock.now = 10_000;
-  void shared.read();
+  const second = shared.read();
   expect(count()).toBe(2);
+  open[1]!.resolve(2);
+  await second;
 });
 
 test('after a change nobody sees what was looked at before it, not even by a look that was under way', async () => {
@@ -64,6 +66,29 @@ test('after a change nobody sees what was looked at before it, not even by a loo
   open[1]!.resolve(2);
   expect(await Promise.all([before, after])).toEqual([1, 2]);
   expect(await shared.read()).toBe(2);
+});
+
+test('while looking fails nobody is shown what was seen before, and nobody but the one who looks waits for it', async () => {
+  const { shared, clock, open } = openLooks();
+  const first = shared.read();
+  open[0]!.resolve(1);
+  await first;
+  clock.now = 2_000;
+  const failed = shared.read();
+  open[1]!.reject(new Error('away'));
+  await expect(failed).rejects.toThrow('away');
+  clock.now = 4_000;
+  const looker = shared.read();
+  await expect(shared.read()).rejects.toThrow('away');
+  expect(shared.failingSince).toBe(2_000);
+  open[2]!.resolve(3);
+  expect(await looker).toBe(3);
+  expect([await shared.read(), shared.failingSince]).toEqual([3, null]);
+});
+
+test('a look without an end has failed', async () => {
+  const shared = new SharedLook(() => new Promise<number>(() => {}), { everyMs: 2_000, withinMs: 20 });
+  await expect(shared.read()).rejects.toMatchObject({ code: 'ETIMEDOUT' });
 });
 
 test('after a look that failed the next one looks again', async () => {

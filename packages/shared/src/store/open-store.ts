@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { DEFAULT_MAPPING, type SchemaMapping, schemaMappingSchema } from '../domain/schema-mapping.ts';
 import { type Config, ConfigurationError } from '../platform/config.ts';
 import { readBackendSchema } from './backend-schema.ts';
-import { openDatabase } from './database.ts';
+import { type DatabaseOptions, openDatabase } from './database.ts';
 import { stateTables } from './state-tables.ts';
 import type { Store } from './store.ts';
 
@@ -24,13 +24,14 @@ export interface OpenStore extends Store {
  * own tables: `readFleet` does.
  *
  * @param connections of the pool for single statements, and as many for transactions
- * @param options readOnly: the server refuses every change, whatever the account may do
+ * @param options readOnly: the server refuses every change, whatever the account may do; answerWithinMs: a statement
+ *   without an answer for so long has failed
  * @throws ConfigurationError for the files that the settings name, BackendSchemaError, MySQL's errors
  */
 export async function openStore(
   config: StoreConfig,
   connections?: number,
-  { readOnly = false } = {},
+  { readOnly = false, answerWithinMs }: Pick<DatabaseOptions, 'readOnly' | 'answerWithinMs'> = {},
 ): Promise<OpenStore> {
   const faults: string[] = [];
   const mapping = readMapping(config.PUSHFLEET_SCHEMA_FILE, faults);
@@ -42,6 +43,7 @@ export async function openStore(
     ca,
     connections,
     readOnly,
+    answerWithinMs,
   });
   try {
     const backend = await readBackendSchema(database, mapping);
