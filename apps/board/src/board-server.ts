@@ -34,12 +34,16 @@ export interface BoardServerOptions {
   readonly log: Log;
 }
 
+/** A request that has not come whole by then ends; answers may take longer. */
+const REQUEST_WITHIN_MS = 30_000;
+
 /** The overview at `<base path>/` and Bull Board at `<base path>/queues` behind the login; `/health/live` without one. */
 export async function createBoardServer(options: BoardServerOptions): Promise<FastifyInstance> {
   const base = options.basePath.replace(/\/+$/, '');
   const server = fastify({
     logger: false,
     forceCloseConnections: true,
+    requestTimeout: REQUEST_WITHIN_MS,
     trustProxy: [...options.trustedProxies],
     rewriteUrl: ({ url = '/' }) => withoutBase(url, base),
   });

@@ -2,6 +2,7 @@ import { fastifySSE } from '@fastify/sse';
 import type { Log } from '@pushfleet/shared/platform/log';
 import { isMysqlAway } from '@pushfleet/shared/store/mysql-away';
 import type { FastifyInstance } from 'fastify';
+import { sayNo } from '../error-page.ts';
 import type { FleetView } from './fleet-view.ts';
 
 /** What a tab is told: the pieces of its page, or in a sentence why there are no newer ones. */
@@ -12,12 +13,17 @@ export interface EventOptions {
   readonly parts: () => Promise<News>;
   /** Milliseconds since 1970; null while looking does not fail. */
   readonly failingSince: () => number | null;
+  /** Base path without a slash at its end. */
+  readonly base: string;
   readonly log: Log;
 }
 
 const EVENTS_EVERY_MS = 2_000;
 /** Then the browser asks anew: with a session that has ended it is told so. */
 const STREAM_ENDS_AFTER_MS = 60_000;
+/** What is on its way then may take so long; who never reads would keep the socket. */
+const LAST_BYTES_WITHIN_MS = 5_000;
+const MOST_TABS = 200;
 
 /** The stream that renews the overview in all tabs. */
 export async function eventRoutes(scope: FastifyInstance, options: EventOptions): Promise<void> {
@@ -43,12 +49,17 @@ export async function eventRoutes(scope: FastifyInstance, options: EventOptions)
     for (const tell of listeners) tell(told);
   }, EVENTS_EVERY_MS);
   scope.addHook('onClose', async () => clearInterval(timer));
-  scope.get('/events', { sse: 'only' }, async (_request, reply) => {
+  scope.get('/events', { sse: 'only' }, async (request, reply) => {
+    if (listeners.size >= MOST_TABS) return sayNo(request, reply, options.base, 429, TOO_MANY_TABS);
     const tell = (told: News) => {
-      void reply.sse.send({ data: told }).catch(() => {});
+      // Who does not read fast enough gets the next one.
+      if (!reply.raw.writableNeedDrain) void reply.sse.send({ data: told }).catch(() => {});
     };
     reply.sse.keepAlive();
-    const end = setTimeout(() => reply.sse.close(), STREAM_ENDS_AFTER_MS);
+    const end = setTimeout(() => {
+      reply.sse.close();
+      setTimeout(() => reply.raw.destroy(), LAST_BYTES_WITHIN_MS).unref();
+    }, STREAM_ENDS_AFTER_MS);
     reply.sse.onClose(() => {
       clearTimeout(end);
       listeners.delete(tell);
@@ -59,6 +70,8 @@ export async function eventRoutes(scope: FastifyInstance, options: EventOptions)
     tell(await news());
   });
 }
+
+const TOO_MANY_TABS = 'So many tabs have the overview open that this one is not renewed.';
 
 function trouble(error: unknown, since: number): string {
   const why = isMysqlAway(error) ? 'MySQL does not answer' : 'the board’s log says why';

@@ -78,7 +78,8 @@ export async function overviewRoutes(scope: FastifyInstance, options: OverviewOp
   });
   if (fleet === null) return;
 
-  await eventRoutes(scope, { parts, failingSince: () => fleet.watch.failingSince, log: options.log });
+  const { log } = options;
+  await eventRoutes(scope, { base, parts, failingSince: () => fleet.watch.failingSince, log });
   scope.get<{ Params: { verb: string }; Querystring: { about?: string } }>(
     '/confirm/:verb',
     async (request, reply) => {
