@@ -324,6 +324,29 @@ test.each(['/ops', '/ops/'])(
   },
 );
 
+test.each([
+  ['an address that cannot be decoded', '/%zz', 404],
+  ['one below the queues', '/queues/%E0%A4%A', 404],
+  ['an id that is longer than any', `/notifications/${'1'.repeat(2_000)}`, 404],
+  ['a file outside of those of the board', '/assets/..%2fboard.js', 404],
+  ['an address with two slashes', '/assets//board.js', 404],
+  ['a queue whose name cannot be decoded twice', '/queues/api/queues?activeQueue=%25', 400],
+])(
+  '%s is no fault of the board: it is answered like every other, and not repeated',
+  async (_what, path, status) => {
+    const board = await open();
+    const answer = await ask(board, path);
+    expect([answer.status, answer.body]).toEqual([status, expect.not.stringContaining(path.slice(0, 60))]);
+    expect(answer.headers).toMatchObject({
+      'content-security-policy': expect.stringContaining("default-src 'none'"),
+      'x-content-type-options': 'nosniff',
+      'cache-control': 'no-store',
+    });
+    expect((await ask(board, path, { headers: { authorization: '' } })).body.length).toBeLessThan(200);
+    expect(board.output()).not.toContain('board.failed');
+  },
+);
+
 test('queues of several apps stand side by side', async () => {
   const path = join(directory, 'apps.json');
   writeFileSync(path, JSON.stringify({ apps: [{ name: 'default' }, { name: 'news' }] }));

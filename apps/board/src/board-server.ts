@@ -45,7 +45,9 @@ export async function createBoardServer(options: BoardServerOptions): Promise<Fa
     forceCloseConnections: true,
     requestTimeout: REQUEST_WITHIN_MS,
     trustProxy: [...options.trustedProxies],
-    rewriteUrl: ({ url = '/' }) => withoutBase(url, base),
+    // What is longer than Node takes does not get here: an id that is too long is one that nobody knows.
+    routerOptions: { maxParamLength: 20_000 },
+    rewriteUrl: ({ url = '/' }) => withoutBase(readable(url), base),
   });
   await server.register(helmet, PAGE_HEADERS);
   server.addHook('onSend', async (_request, reply) => {
@@ -145,15 +147,21 @@ function isPage(reply: FastifyReply, body: unknown): body is string {
 }
 
 /** Fixed sentences: an error may hold an address, a command or a job. The log has its message. */
-function told(error: Error & { statusCode?: number }, log: Log): { status: number; message: string } {
-  const status = error.statusCode ?? 500;
+function told(
+  error: Error & { statusCode?: number; code?: string },
+  log: Log,
+): { status: number; message: string } {
+  // Bull Board decodes names twice.
+  const status = error instanceof URIError ? 400 : (error.statusCode ?? 500);
   if (status === 401) return { status, message: 'The board asks for a user and a password.' };
   if (status === 429) return { status, message: 'Too many attempts to log in; wait a minute.' };
-  if (status === 403)
+  if (status === 403 && error.code?.startsWith('FST_CSRF_'))
     return {
       status,
       message: 'The form does not belong to your session: go back, load the page again, and repeat it.',
     };
+  // Of the files: what stands outside of theirs is not there.
+  if (status === 403) return { status: 404, message: 'There is nothing here.' };
   if (status < 500) return { status, message: 'The request does not fit.' };
   log.warn({ event: 'board.failed', err: error }, 'a page of the board could not be made');
   if (isMysqlAway(error)) {
@@ -167,6 +175,16 @@ function told(error: Error & { statusCode?: number }, log: Log): { status: numbe
     status: 500,
     message: 'The board could not answer; is Redis reachable? Is MySQL? Its log says more.',
   };
+}
+
+/** An address that cannot be decoded goes where no page is: the server's own answer would repeat it, without our headers. */
+function readable(url: string): string {
+  try {
+    decodeURIComponent(url.split('?', 1)[0]!);
+    return url;
+  } catch {
+    return '/-';
+  }
 }
 
 function withoutBase(url: string, base: string): string {
