@@ -65,12 +65,13 @@ export const MEANINGS = {
   PUSHFLEET_BOARD_BASE_PATH:
     'What stands before `/queues` in the address, where a proxy puts the board under a path.',
   PUSHFLEET_BOARD_TRUSTED_PROXIES:
-    'Proxies whose word counts for where a request comes from (`X-Forwarded-For`, `-Proto`, `-Host`): addresses and networks, or `loopback`, `uniquelocal` (private networks), separated by commas ([board.md](board.md#behind-a-proxy)).',
+    'Proxies whose word counts for where a request comes from (`X-Forwarded-For`, `-Proto`, `-Host`): addresses and networks, or `loopback`, separated by commas ([board.md](board.md#behind-a-proxy)).',
   PUSHFLEET_BOARD_USER: 'Login.',
   PUSHFLEET_BOARD_PASSWORD: 'Its password.',
   PUSHFLEET_BOARD_WRITABLE:
     '`true` lets people retry failed jobs, and pause, resume, cancel and restore on the overview.',
-  PUSHFLEET_BOARD_SHOW_PAYLOAD: '`true` shows the payloads of jobs and of notifications.',
+  PUSHFLEET_BOARD_SHOW_PAYLOAD:
+    '`true` shows the payloads of jobs and of notifications, and the collapse ids that the backend chose.',
   PUSHFLEET_LOG_LEVEL: '`trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`.',
   PUSHFLEET_LOG_FORMAT: '`json` or `pretty`. Without it pretty on a terminal, JSON elsewhere.',
 };

@@ -26,6 +26,13 @@ beforeAll(async () => {
   await insertNotifications(database, [
     { id: 12, message: HOSTILE, due: '2039-01-01 09:30:00', groupIds: [7], tokenIds: [3] },
     { id: 13, due: '2039-01-02 09:30:00', tokenIds: [4] },
+    {
+      id: 14,
+      message: `Your ids: [a] and the rest; ${deviceTokenOf(9)}`,
+      due: '2039-01-03 09:30:00',
+      tokenIds: [5],
+      options: { collapseId: 'order of Grete' },
+    },
   ]);
   await database.query(
     `INSERT INTO pushfleet_app (app, topic, environment, updated_at) VALUES ('shop', 'com.example.shop', 'sandbox', ?)`,
@@ -123,7 +130,7 @@ test('what a backend writes is text on the page, never markup; a push that is no
   expect(body).toContain('<dt>Memberships of groups now</dt><dd>2</dd>');
 });
 
-test('PUSHFLEET_BOARD_SHOW_PAYLOAD=false hides preview and payload, and keeps the headers', async () => {
+test('PUSHFLEET_BOARD_SHOW_PAYLOAD=false hides preview, payload and collapse id, and keeps the other headers', async () => {
   for (const id of [11, 12]) {
     const { status, body } = await ask(hidden, `/notifications/${id}`);
     expect(status).toBe(200);
@@ -131,6 +138,17 @@ test('PUSHFLEET_BOARD_SHOW_PAYLOAD=false hides preview and payload, and keeps th
     expect(body).toContain('PUSHFLEET_BOARD_SHOW_PAYLOAD');
     expect(body).toContain('com.example.shop');
   }
+  const { body } = await ask(hidden, '/notifications/14');
+  expect(body).toContain('<dt>apns-collapse-id</dt>');
+  expect(body).not.toContain('Grete');
+});
+
+test('a payload is shown as it is sent, but for what may be a device token, of which the page tells', async () => {
+  const { body } = await ask(board, '/notifications/14');
+  expect(body).toContain('<dt>apns-collapse-id</dt><dd><code>order of Grete</code>');
+  expect(body).toContain('Your ids: [a] and the rest; [hidden]');
+  expect(body).toContain('stands for 64 or more hex digits');
+  expect((await ask(board, '/notifications/11')).body).not.toContain('stands for 64');
 });
 
 test('a read-only board has no buttons and refuses the wish; a writable one asks before it leaves a command', async () => {

@@ -44,6 +44,16 @@ test('the payload is left where it is to be shown', () => {
   expect(createHide({ showPayload: true })(job)).toEqual({ tokens: '[hidden]', payload: 'Your order' });
 });
 
+test('a payload that is shown is shown as it is sent, but for what may be a device token', () => {
+  const payload = { aps: { alert: 'Your ids: [a] and the rest' }, ids: [1, 2, 3], payload: { tokens: 'x' } };
+  const show = createHide({ showPayload: true });
+  expect(show({ request: { payload } })).toEqual({ request: { payload } });
+  expect(show({ payload: JSON.stringify(payload) })).toEqual({ payload: JSON.stringify(payload) });
+  expect(show({ payload: { device: `it is ${HEX}`, [HEX]: 1 } })).toEqual({
+    payload: { device: 'it is [hidden]', '[hidden]': 1 },
+  });
+});
+
 test('what a person needs stays as it is', () => {
   const answer = {
     id: 'r-1042-2-1-550e8400-e29b-41d4-a716-446655440000',

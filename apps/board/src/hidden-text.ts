@@ -1,4 +1,4 @@
-const HIDDEN = '[hidden]';
+export const HIDDEN = '[hidden]';
 
 /** Device tokens and the audience: never on the board, whatever the settings. */
 const ALWAYS_HIDDEN = ['tokens', 'ids'];
@@ -27,13 +27,28 @@ export function createHide(options: { readonly showPayload: boolean }): Hide {
       .replace(DEVICE_TOKEN_HEX, HIDDEN)
       .replace(DEVICE_TOKEN_BASE64, (run) => (/[A-Z]/.test(run) && /[a-z]/.test(run) ? HIDDEN : run));
 
-  const hide: Hide = (value) => {
-    if (typeof value === 'string') return hideText(value);
-    if (Array.isArray(value)) return value.map(hide);
-    if (value === null || typeof value !== 'object' || value instanceof Date) return value;
-    return Object.fromEntries(
-      Object.entries(value).map(([key, held]) => [hideText(key), fields.includes(key) ? HIDDEN : hide(held)]),
-    );
-  };
+  const hide: Hide = mapTexts(hideText, (key, held) => {
+    if (fields.includes(key)) return HIDDEN;
+    return key === 'payload' ? hideHex(held) : hide(held);
+  });
   return hide;
+}
+
+/** In a payload that is shown, words and fields are the backend's own: only what may be a device token goes. */
+const hideHex: Hide = mapTexts(
+  (text) => text.replace(DEVICE_TOKEN_HEX, HIDDEN),
+  (_key, held) => hideHex(held),
+);
+
+function mapTexts(
+  text: (written: string) => string,
+  field: (key: string, held: unknown) => unknown,
+): (value: unknown) => unknown {
+  const map = (value: unknown): unknown => {
+    if (typeof value === 'string') return text(value);
+    if (Array.isArray(value)) return value.map(map);
+    if (value === null || typeof value !== 'object' || value instanceof Date) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, held]) => [text(key), field(key, held)]));
+  };
+  return map;
 }

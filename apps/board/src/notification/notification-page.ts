@@ -1,4 +1,5 @@
 import { REASON_MEANINGS } from '@pushfleet/shared/domain/reason-meanings';
+import { HIDDEN as HIDDEN_TEXT } from '../hidden-text.ts';
 import { type Html, html } from '../html.ts';
 import { firstAcceptedMs, spanText } from '../overview/latency.ts';
 import { amount, moment, type PieceFrame, table } from '../page-pieces.ts';
@@ -33,6 +34,8 @@ ${section(
 }
 
 const HIDDEN = html`<p class="none">Hidden on this board (PUSHFLEET_BOARD_SHOW_PAYLOAD).</p>`;
+
+const SOME_HIDDEN = html`<p class="none">${HIDDEN_TEXT} stands for 64 or more hex digits, which may be a device token: the board shows none. They are sent as they are.</p>`;
 
 function section(id: string, title: string, body: Html): Html {
   return html`<section id="section-${id}" aria-labelledby="${id}"><h2 id="${id}">${title}</h2>${body}</section>`;
@@ -103,18 +106,9 @@ function audience({ explanation, groupIds, memberships }: NotificationView): Htm
 
 function request({ explanation: { request: asked }, detail }: NotificationView, showPayload: boolean): Html {
   if (asked === null) return html`<p class="none">No request: nothing is known that could be sent.</p>`;
-  const expiration = Number(asked.headers['apns-expiration']);
-  const until = expiration === 0 ? 'tried once, not stored' : instantOf(expiration);
   return html`<h3>Headers</h3>
 ${pairs([
-  ...Object.entries(asked.headers).map(
-    ([name, value]): Pair => [
-      name,
-      name === 'apns-expiration'
-        ? html`<code>${value}</code> <small>${until}</small>`
-        : html`<code>${value}</code>`,
-    ],
-  ),
+  ...Object.entries(asked.headers).map(([name, value]): Pair => [name, header(name, value, showPayload)]),
   [
     'apns-id',
     'Of each recipient its own, a UUID made of the dispatch and the id of the token’s row: the same at each repeat.',
@@ -124,10 +118,18 @@ ${detail === null && html`<p class="none">Not claimed yet: as it would be built 
 <h3>Payload${showPayload && html`, ${amount(asked.payloadBytes)} bytes`}</h3>
 ${
   showPayload
-    ? html`<pre class="payload" tabindex="0" role="region" aria-label="Payload as sent">${JSON.stringify(asked.payload)}</pre>
+    ? html`${JSON.stringify(asked.payload).includes(HIDDEN_TEXT) && SOME_HIDDEN}<pre class="payload" tabindex="0" role="region" aria-label="Payload as sent">${JSON.stringify(asked.payload)}</pre>
 <details><summary>With line breaks</summary><pre class="payload" tabindex="0" role="region" aria-label="Payload with line breaks">${JSON.stringify(asked.payload, null, 2)}</pre></details>`
     : HIDDEN
 }`;
+}
+
+function header(name: string, value: string, showPayload: boolean): Html {
+  // A backend may write a name or a number of somebody's into it.
+  if (name === 'apns-collapse-id' && !showPayload) return html`hidden, as the payload is`;
+  if (name !== 'apns-expiration') return html`<code>${value}</code>`;
+  const until = value === '0' ? 'tried once, not stored' : instantOf(Number(value));
+  return html`<code>${value}</code> <small>${until}</small>`;
 }
 
 function instantOf(seconds: number): string {
