@@ -402,7 +402,7 @@ async function deniedByRedis(): Promise<string[]> {
     .map((entry) => `${entry.username}: ${entry.reason} ${entry.object}`);
 }
 
-test('every file of deploy/grants is used here', () => {
-  const files = readdirSync(GRANTS).filter((file) => file.endsWith('.sql'));
+test('every file of deploy/grants is used here, but for that of a board that only reads (integration/board-pages)', () => {
+  const files = readdirSync(GRANTS).filter((file) => file.endsWith('.sql') && file !== 'board-read.sql');
   expect(files.sort()).toEqual(['backend.sql', 'board.sql', 'migrate.sql', 'operator.sql', 'producer.sql']);
 });

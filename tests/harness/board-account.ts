@@ -1,9 +1,13 @@
 import { readFileSync } from 'node:fs';
 import type { TestDatabase } from './test-database.ts';
 
-/** Makes an account with exactly the rights of deploy/grants/board.sql; its address. */
-export async function boardAccount(database: TestDatabase, user: string): Promise<string> {
-  const grants = readFileSync(new URL('../../deploy/grants/board.sql', import.meta.url), 'utf8')
+/** Makes an account with exactly the rights of a file of deploy/grants; its address. */
+export async function boardAccount(
+  database: TestDatabase,
+  user: string,
+  file: 'board.sql' | 'board-read.sql' = 'board.sql',
+): Promise<string> {
+  const grants = readFileSync(new URL(`../../deploy/grants/${file}`, import.meta.url), 'utf8')
     .replace(/^--.*$/gm, '')
     .replace(/\$\{(BACKEND|STATE)\}/g, database.name)
     .replaceAll(/'pushfleet_board'@'[^']+'/g, `'${user}'@'%'`)

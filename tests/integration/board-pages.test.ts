@@ -6,10 +6,14 @@ import { type BoardProcess, startBoardProcess } from '../harness/board-process.t
 import { type CommandLine, openCommandLine } from '../harness/command-line.ts';
 import { deviceTokenOf, planNotification, REQUEST, tellOutcomes } from '../harness/planned-notification.ts';
 
-/** The page of a notification and the look-up of a device, with the account of deploy/grants/board.sql. */
+/**
+ * The page of a notification and the look-up of a device, with the account of deploy/grants/board.sql; on the board
+ * that only reads, with that of board-read.sql.
+ */
 const AUTHORIZATION = `Basic ${btoa('ops:a long password')}`;
 const HOSTILE = '<script>alert("x")</script> & "more"';
 const user = `b${randomBytes(3).toString('hex')}`;
+const reader = `r${randomBytes(3).toString('hex')}`;
 let commands: CommandLine;
 let account: string;
 let board: BoardProcess;
@@ -49,12 +53,15 @@ beforeAll(async () => {
     PUSHFLEET_BOARD_BASE_PATH: '/push/',
     PUSHFLEET_BOARD_SHOW_PAYLOAD: 'true',
   });
-  hidden = await open({ PUSHFLEET_BOARD_SHOW_PAYLOAD: 'false' });
+  hidden = await open({
+    PUSHFLEET_BOARD_SHOW_PAYLOAD: 'false',
+    PUSHFLEET_MYSQL_URL: await boardAccount(database, reader, 'board-read.sql'),
+  });
 }, 60_000);
 
 afterAll(async () => {
   await Promise.all(running.map((one) => one.stop()));
-  await commands?.database.query(`DROP USER IF EXISTS '${user}'@'%'`);
+  await commands?.database.query(`DROP USER IF EXISTS '${user}'@'%', '${reader}'@'%'`);
   await commands?.close();
 }, 60_000);
 
@@ -212,6 +219,16 @@ test('a device is looked up by POST, by its device token and by its row, and no 
     expect(`${body}${headers.get('location')}`).not.toMatch(/a{40}|f{40}/i);
   }
   expect(board.output()).not.toMatch(/a{40}|f{40}/i);
+});
+
+test('the account of a board that only reads can ask for nothing, and all of its pages are there', async () => {
+  const grants = await commands.database.query(`SHOW GRANTS FOR '${reader}'@'%'`);
+  expect(JSON.stringify(grants)).toMatch(/SELECT/);
+  expect(JSON.stringify(grants)).not.toMatch(/INSERT|UPDATE|DELETE|ALL PRIVILEGES/);
+  for (const path of ['/', '/notifications/11', '/notifications/12'])
+    expect([path, (await ask(hidden, path)).status]).toEqual([path, 200]);
+  const looked = await ask(hidden, '/device', { method: 'POST', body: new URLSearchParams({ device: '5' }) });
+  expect([looked.status, looked.body]).toEqual([200, expect.stringContaining('not active')]);
 });
 
 test('a look-up without the token of its form is refused', async () => {
