@@ -354,19 +354,27 @@ test('a breaker is told with since when and why; the button ends it once APNs is
 test('a forged request changes nothing: another origin, a form without a token, a link', async () => {
   const wishes = () => fleet.database.query<{ n: number }>('SELECT COUNT(*) AS n FROM pushfleet_command');
   const before = await wishes();
-  const foreign = await context.newPage();
-  await foreign.route('http://evil.example/**', (route) =>
-    route.fulfill({
-      contentType: 'text/html',
-      body: `<form method="post" action="${board.url}/actions/pause"><input name="about" value="default"><button>x</button></form>`,
-    }),
-  );
-  await foreign.goto('http://evil.example/');
-  await foreign.getByRole('button').click();
-  // The browser keeps the cookie to itself, so the board asks for the login: nothing is done, whatever is shown then.
-  await foreign.waitForURL(`${board.url}/**`);
-  expect(await wishes()).toEqual(before);
   await page.goto(`${board.url}/`);
+  const csrf = await page.locator('#act input[name=_csrf]').getAttribute('value');
+  const foreign = await context.newPage();
+  for (const [origin, said] of [
+    // The browser keeps the cookie to itself, so the board leads to the login: there it has the cookie again.
+    ['http://evil.example', /Overview/],
+    // Another port is of the same site: the cookie comes along, and the token is right. Only its origin tells.
+    ['http://127.0.0.1:81', /Changes are taken from the board’s own pages only/],
+  ] as const) {
+    await foreign.route(`${origin}/forged`, (route) =>
+      route.fulfill({
+        contentType: 'text/html',
+        body: `<form method="post" action="${board.url}/actions/pause"><input name="about" value="default"><input name="_csrf" value="${csrf}"><button>x</button></form>`,
+      }),
+    );
+    await foreign.goto(`${origin}/forged`);
+    await foreign.getByRole('button').click();
+    await foreign.waitForURL(`${board.url}/**`);
+    await foreign.getByText(said).first().waitFor();
+    expect(await wishes()).toEqual(before);
+  }
   const answers = await page.evaluate(async (base) => {
     const send = (path: string, body: string) =>
       fetch(base + path, {
@@ -423,7 +431,7 @@ test('who logs out in one tab is told in the other, whose updates stop', async (
 
 test('no request left the board, nothing was refused by its content security policy, and no answer held a device token', async () => {
   const elsewhere = traffic.requests.filter(
-    (url) => !url.startsWith(`${new URL(board.url).origin}/`) && !url.startsWith('http://evil.example/'),
+    (url) => !url.startsWith(`${new URL(board.url).origin}/`) && !url.endsWith('/forged'),
   );
   // The board of the day after has a port of its own.
   expect(elsewhere.filter((url) => !/^http:\/\/127\.0\.0\.1:\d+\/ops\/pushfleet\//.test(url))).toEqual([]);
