@@ -87,7 +87,9 @@ function sessionKey(login: Login): Buffer {
 }
 
 async function refuseOtherNames(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-  if (namesThisMachine(request.headers.host)) return undefined;
+  const { host, forwarded, 'x-forwarded-for': passedOn = forwarded } = request.headers;
+  // A proxy on this machine may name it too, for whoever comes from elsewhere.
+  if (namesThisMachine(host) && passedOn === undefined) return undefined;
   return reply.status(403).send({ error: NO_LOGIN });
 }
 
