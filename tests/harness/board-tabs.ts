@@ -47,7 +47,7 @@ export class BoardTabs {
     return opened;
   }
 
-  /** Opens these by turns, one a second, until `leave`. */
+  /** Opens these by turns, one a second, until `leave`; at `/device` looks one up too. */
   turnPages(paths: readonly string[]): void {
     this.#turning = this.#turn(paths).catch((error: Error) => void this.#faults.push(error.message));
   }
@@ -78,6 +78,12 @@ export class BoardTabs {
       const path = paths[at % paths.length]!;
       await page.goto(this.url + path);
       this.#pages.push({ path, ...(await timesOf(page)) });
+      if (path === '/device') {
+        await page.getByRole('textbox').fill('7');
+        await page.keyboard.press('Enter');
+        await page.getByRole('heading', { name: 'Latest outcomes' }).waitFor();
+        this.#pages.push({ path: 'look-up of a device', ...(await timesOf(page)) });
+      }
       await sleep(1_000);
     }
   }
