@@ -6,9 +6,10 @@ import { type BoardProcess, startBoardProcess } from '../harness/board-process.t
 import { openChromium } from '../harness/chromium.ts';
 import { type CommandLine, openCommandLine } from '../harness/command-line.ts';
 import { type Line, openLine } from '../harness/line.ts';
+import { within } from '../harness/time-limit.ts';
 
 /** An overview that stays open while servers go away: it says so, and does not look as if it were live. */
-const SAID_WITHIN_MS = 12_000;
+const SAID_WITHIN_MS = within(10_000);
 const BACK_WITHIN_MS = 30_000;
 let commands: CommandLine;
 let mysql: Line;
