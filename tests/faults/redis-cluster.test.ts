@@ -48,7 +48,7 @@ test('F33: Redis Cluster (3 masters, 3 replicas): the master is killed in the mi
   expect(seen.duplicates).toBeLessThanOrEqual(PER_SECOND * 0.5 + 2 * STREAMS);
   expect(seen.againAfterMs).toBeLessThan(within(12_000));
   expect(seen.warnings).toBeLessThan(60);
-}, 120_000);
+}, 240_000);
 
 async function configure(url: string, appendOnly: 'yes' | 'no'): Promise<void> {
   const server = new Redis(url);

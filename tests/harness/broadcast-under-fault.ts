@@ -44,7 +44,8 @@ export async function broadcastUnderFault(
     .join('\n')
     .split('\n')
     .filter((line) => /"level":"?(warn|error|fatal|40|50|60)/.test(line)).length;
-  await fleet.ended([1], 60_000);
+  // What a fault takes with it is found after half a minute, and on a busy machine sent again in as much.
+  await fleet.ended([1], 150_000);
   const next = simulator.acceptedTimes().find((at) => at >= ended) ?? ended;
   return {
     status: await fleet.status(1),
