@@ -3,6 +3,7 @@ import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { ConfigurationError } from '../platform/config.ts';
 import type { Log } from '../platform/log.ts';
 import type { RedisTarget } from '../platform/redis-url.ts';
+import { withSettledConnect } from './settled-connect.ts';
 
 export type RedisClient = Redis | Cluster;
 
@@ -34,7 +35,9 @@ export function connectRedis(options: RedisConnectionOptions, use: RedisUse): Re
   const common = { ...commonOptions(options, use), ...(username !== undefined && { username }) };
   const client =
     target.kind === 'cluster'
-      ? new Cluster([...target.urls], { redisOptions: common, enableOfflineQueue: use === 'working' })
+      ? withSettledConnect(
+          new Cluster([...target.urls], { redisOptions: common, enableOfflineQueue: use === 'working' }),
+        )
       : target.kind === 'sentinel'
         ? new Redis({
             ...common,
