@@ -39,7 +39,7 @@ function jestArguments(report) {
   return [
     ...['--config', join(root, 'jest.config.mjs')],
     // More than the cores: most of these tests wait for something.
-    ...['--maxWorkers', '4', '--json', `--outputFile=${report}`],
+    ...['--maxWorkers', '3', '--json', `--outputFile=${report}`],
     ...args,
     // Last, since Jest takes every word after this option for a project.
     '--selectProjects',
