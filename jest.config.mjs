@@ -17,7 +17,7 @@ const common = {
 
 export default {
   // Of hooks too. Nothing here asserts a time: on a busy machine a start may take a while.
-  testTimeout: 30_000,
+  testTimeout: 120_000,
   testSequencer: '<rootDir>/tests/order.mjs',
   projects: [
     { ...common, displayName: 'unit', testMatch: ['<rootDir>/{apps,packages}/*/src/**/*.test.ts'] },

@@ -39,14 +39,14 @@ beforeAll(async () => {
   page = await browser.newPage();
   await page.goto(board.url);
   await page.locator('#chart canvas').waitFor();
-}, 60_000);
+}, 180_000);
 afterAll(async () => {
   await browser?.close();
   await board?.stop();
   await mysql?.close();
   await redis?.close();
   await commands?.close();
-}, 60_000);
+}, 180_000);
 
 function said(text: RegExp, timeout: number): Promise<void> {
   return page.locator('#stream').filter({ hasText: text }).waitFor({ timeout });
@@ -113,4 +113,4 @@ test('the board itself hangs: its page says since when it has heard nothing', as
     process.kill(board.pid, 'SIGCONT');
   }
   await isBack();
-}, 120_000);
+}, 180_000);

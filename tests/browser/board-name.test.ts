@@ -19,11 +19,11 @@ beforeAll(async () => {
   });
   browser = await openChromium(NAME);
   url = board.url.replace('127.0.0.1', NAME).replace(/\/$/, '');
-}, 60_000);
+}, 180_000);
 afterAll(async () => {
   await browser?.close();
   await board?.stop();
-}, 60_000);
+}, 180_000);
 
 test('over plain http at a name of its own people log in and press a button; a page from elsewhere does neither', async () => {
   const page = await browser.newPage();
@@ -50,4 +50,4 @@ test('over plain http at a name of its own people log in and press a button; a p
   await page.getByRole('button', { name: 'Log out ops' }).click();
   await page.getByText('You are logged out.').waitFor();
   expect(new URL(page.url()).hostname).toBe(NAME);
-}, 60_000);
+}, 180_000);

@@ -28,13 +28,13 @@ beforeAll(async () => {
   await board.printed('"board.ready"');
   url = /"url":"([^"]+)"/.exec(board.output())![1]!;
   browser = await openChromium();
-}, 60_000);
+}, 180_000);
 afterAll(async () => {
   await browser?.close();
   await board?.stop();
   await fleet?.database.query(`DROP USER IF EXISTS ${ACCOUNT}`).catch(() => {});
   await fleet?.stop();
-}, 60_000);
+}, 180_000);
 
 test('a batch that failed is seen in Bull Board and retried there: only its failed recipients are sent', async () => {
   const { database, simulator } = fleet;
@@ -100,7 +100,7 @@ test('a batch that failed is seen in Bull Board and retried there: only its fail
   await line.getByText('given to Bull Board').waitFor();
   expect(foreign).toEqual([]);
   await context.close();
-}, 120_000);
+}, 180_000);
 
 test('without the login there is nothing to see', async () => {
   const answer = await fetch(`${url.replace(/\/$/, '')}/queues/`);

@@ -11,7 +11,7 @@ let cli: CommandLine;
 
 beforeAll(async () => {
   cli = await openCommandLine();
-}, 30_000);
+}, 180_000);
 afterAll(() => cli?.close());
 beforeEach(() => cli.clear());
 
@@ -78,7 +78,7 @@ test('device shows what became of it in each notification, newest first, and the
   );
   expect(stdout).toContain('row 9: active, not written in lower-case hex');
   expect(stdout).not.toContain('\x1b[');
-}, 30_000);
+}, 180_000);
 
 test('only what was claimed since then is shown; who is unknown is a failure that says what to look at', async () => {
   const dispatchId = await planNotification(cli, 11);
@@ -96,7 +96,7 @@ test('only what was claimed since then is shown; who is unknown is a failure tha
   });
   expect(await cli.run(['device', 'abc'])).toMatchObject({ exitCode: 2, stdout: '' });
   expect(await cli.run(['device', '1', '--since', 'yesterday'])).toMatchObject({ exitCode: 2 });
-}, 30_000);
+}, 180_000);
 
 test('with 10,000 finished batches the batches are found in the index by first and last id', async () => {
   await insertTokens(cli.database, [{ id: 25_250, deviceToken: deviceTokenOf(25_250) }]);
@@ -114,4 +114,4 @@ test('with 10,000 finished batches the batches are found in the index by first a
   expect(
     notifications.map(({ notificationId }: { notificationId: string }) => Number(notificationId)),
   ).toEqual(Array.from({ length: 100 }, (_, i) => 100 - i));
-}, 60_000);
+}, 180_000);

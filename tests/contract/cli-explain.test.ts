@@ -9,7 +9,7 @@ let cli: CommandLine;
 
 beforeAll(async () => {
   cli = await openCommandLine();
-}, 30_000);
+}, 180_000);
 afterAll(() => cli?.close());
 beforeEach(() => cli.clear());
 
@@ -36,7 +36,7 @@ test('explain shows audience, exact request and outcomes', async () => {
     },
     outcomes: { accepted: 2, rejected: 1, retired: 1, expired: 0, cancelled: 0, failed: 0, pending: 1 },
   });
-}, 20_000);
+}, 180_000);
 
 test('explain --device-token tells what happened to each, in any spelling', async () => {
   const dispatchId = await planNotification(cli, 11);
@@ -80,7 +80,7 @@ test('explain --device-token tells what happened to each, in any spelling', asyn
     outcome: null,
     note: expect.stringContaining('no row'),
   });
-}, 20_000);
+}, 180_000);
 
 test('explain of a row that is not claimed shows what would be sent', async () => {
   await registerApp(cli.store, 'shop', 'com.example.shop', 'sandbox');
@@ -101,4 +101,4 @@ test('explain of a row that is not claimed shows what would be sent', async () =
     request: null,
     error: 'the message is empty',
   });
-}, 20_000);
+}, 180_000);

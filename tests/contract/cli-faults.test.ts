@@ -9,7 +9,7 @@ let cli: CommandLine;
 
 beforeAll(async () => {
   cli = await openCommandLine();
-}, 30_000);
+}, 180_000);
 afterAll(() => cli?.close());
 beforeEach(() => cli.clear());
 
@@ -64,7 +64,7 @@ test('all configuration faults are told at once, 2', async () => {
   );
   expect(stderr).toContain('PUSHFLEET_MYSQL_URL has the parameter "ssl"');
   expect(stderr).toContain('PUSHFLEET_TIMEZONE is no time zone');
-}, 20_000);
+}, 180_000);
 
 test('faults of the mapping file are told at once, 2; names that the database does not have too', async () => {
   const file = join(cli.directory, 'mapping.json');
@@ -78,7 +78,7 @@ test('faults of the mapping file are told at once, 2; names that the database do
   const missing = await cli.run(['migrate'], { env });
   expect(missing.exitCode).toBe(2);
   expect(missing.stderr).toContain('table notification has no column body');
-}, 20_000);
+}, 180_000);
 
 test.each([
   ['mysql://root@127.0.0.1:1/x', /cannot be reached \(ECONNREFUSED\): start it, or mend PUSHFLEET_MYSQL_URL/],
@@ -111,7 +111,7 @@ test('without the tables it says: pushfleet migrate; a second migrate changes no
   } finally {
     await empty.drop();
   }
-}, 20_000);
+}, 180_000);
 
 test('.env in the working directory configures, and what `up` wrote only while nothing does', async () => {
   const cwd = mkdtempSync(join(tmpdir(), 'pushfleet-env-'));
@@ -131,4 +131,4 @@ test('.env in the working directory configures, and what `up` wrote only while n
   } finally {
     rmSync(cwd, { recursive: true });
   }
-}, 20_000);
+}, 180_000);

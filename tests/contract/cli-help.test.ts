@@ -69,7 +69,7 @@ test('each command of the contract says what it does, with its options and an ex
     expect(stdout).toMatch(/\nExamples?:\n {2}\S/);
     expect(stdout).not.toContain('\x1b[');
   }
-}, 60_000);
+}, 180_000);
 
 test('no command is without help, summary and example, whoever adds it', async () => {
   const flat = (await buildProgram()).commands.flatMap((command) => [command, ...command.commands]);
@@ -119,7 +119,7 @@ test('bash completes commands, options, subcommands and choices', async () => {
   expect(await bashOffers(script, 'completion', '')).toEqual(['bash', 'zsh', 'fish', '--help']);
   const every = await bashOffers(script, '');
   expect(every).toEqual([...(await buildProgram()).commands.map((command) => command.name()), 'help']);
-}, 30_000);
+}, 180_000);
 
 test.each(['zsh', 'fish'])('the script for %s has every command and option', async (shell) => {
   const { exitCode, stdout } = await pushfleet('completion', shell);

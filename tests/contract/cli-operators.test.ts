@@ -8,7 +8,7 @@ let cli: CommandLine;
 
 beforeAll(async () => {
   cli = await openCommandLine();
-}, 30_000);
+}, 180_000);
 afterAll(() => cli?.close());
 beforeEach(() => cli.clear());
 
@@ -52,7 +52,7 @@ test('pause, rate and resume change the only app; with several one has to be nam
   } finally {
     await producer.stop();
   }
-}, 30_000);
+}, 180_000);
 
 test('cancel takes ids from stdin; what has ended already is a failure', async () => {
   await planNotification(cli, 11);
@@ -70,7 +70,7 @@ test('cancel takes ids from stdin; what has ended already is a failure', async (
   } finally {
     await producer.stop();
   }
-}, 30_000);
+}, 180_000);
 
 test('devices list shows what was switched off, restore switches it on again by id and by device token', async () => {
   await insertTokens(
@@ -112,7 +112,7 @@ test('devices list shows what was switched off, restore switches it on again by 
   } finally {
     await producer.stop();
   }
-}, 30_000);
+}, 180_000);
 
 test('when no producer answers the command stays, and the message says what to do', async () => {
   await registerApp(cli.store, 'shop', 'com.example.shop', 'sandbox');
@@ -122,4 +122,4 @@ test('when no producer answers the command stays, and the message says what to d
   expect(await cli.database.query('SELECT verb, executed_at FROM pushfleet_command')).toEqual([
     { verb: 'pause', executed_at: null },
   ]);
-}, 20_000);
+}, 180_000);

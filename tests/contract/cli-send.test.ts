@@ -16,7 +16,7 @@ beforeAll(async () => {
   fleet = await startFleet();
   await fleet.startProducer();
   await fleet.startWorker();
-}, 60_000);
+}, 180_000);
 afterAll(() => fleet?.stop(), 60_000);
 beforeEach(() => fleet.run(['resume']));
 
@@ -78,7 +78,7 @@ test('send pushes to one device through the fleet, says what APNs answered, and 
   // Done: the wish holds the device token no more.
   const wishes = await fleet.database.query("SELECT arguments FROM pushfleet_command WHERE verb = 'send'");
   expect(JSON.stringify(wishes)).not.toContain(deviceToken(1));
-}, 60_000);
+}, 180_000);
 
 test('a device token that APNs calls dead ends with 1 and is not switched off in the table of the backend', async () => {
   await insertTokens(fleet.database, [{ id: 2, deviceToken: deviceToken(2) }]);
@@ -95,7 +95,7 @@ test('a device token that APNs calls dead ends with 1 and is not switched off in
   );
   expect(await fleet.database.query('SELECT * FROM pushfleet_retirement')).toEqual([]);
   expect(await fleet.database.query('SELECT active FROM token WHERE id = 2')).toEqual([{ active: 1 }]);
-}, 60_000);
+}, 180_000);
 
 test('what waits has 1 and says why; it survives a Redis that lost everything and is sent once', async () => {
   await fleet.pause();
@@ -118,7 +118,7 @@ test('what waits has 1 and says why; it survives a Redis that lost everything an
   );
   expect(await fleet.status(name)).toMatchObject({ accepted: 1 });
   expect(fleet.simulator.accepted().filter((one) => one.deviceToken === deviceToken(3))).toHaveLength(1);
-}, 90_000);
+}, 180_000);
 
 test('a wish that is carried out twice, because its first producer died on the way, makes one push', async () => {
   const context = await openProducerContext(fleet);
@@ -144,7 +144,7 @@ test('a wish that is carried out twice, because its first producer died on the w
   } finally {
     await context.close();
   }
-}, 60_000);
+}, 180_000);
 
 test('cancel stops one that waits', async () => {
   await fleet.pause();
@@ -158,7 +158,7 @@ test('cancel stops one that waits', async () => {
     exitCode: 1,
     stderr: expect.stringContaining('already'),
   });
-}, 60_000);
+}, 180_000);
 
 test.each<[string, string[], number, RegExp]>([
   ['a malformed device token', ['--device-token', 'abc', '--alert', 'x'], 2, /--device-token: /],
@@ -211,7 +211,7 @@ test('a wish of more than an hour ago is refused, and an old push is removed wit
     await context.close();
   }
   expect((await fleet.run(['status', `push-${dispatchId}`])).exitCode).toBe(1);
-}, 60_000);
+}, 180_000);
 
 async function forgetEverything(): Promise<void> {
   const redis = new Redis(process.env.PUSHFLEET_TEST_REDIS_URL!);

@@ -31,4 +31,4 @@ test('simulator says where it listens, writes its certificate, and stops on SIGT
   expect(readFileSync(caFile, 'utf8')).toContain('BEGIN CERTIFICATE');
   child.kill('SIGTERM');
   expect(await exited).toBe(0);
-}, 20_000);
+}, 180_000);

@@ -9,7 +9,7 @@ let cli: CommandLine;
 
 beforeAll(async () => {
   cli = await openCommandLine();
-}, 30_000);
+}, 180_000);
 afterAll(() => cli?.close());
 beforeEach(() => cli.clear());
 
@@ -36,7 +36,7 @@ test('status ID --json is exactly the object of the contract', async () => {
     reasons: { BadDeviceToken: 1, Unregistered: 1 },
     error: null,
   });
-}, 20_000);
+}, 180_000);
 
 test('a row that nobody has claimed is scheduled, expired when it is older than the maximum age, done when somebody else sent it', async () => {
   await insertNotifications(cli.database, [
@@ -65,7 +65,7 @@ test('a row that nobody has claimed is scheduled, expired when it is older than 
     error: expect.stringContaining('older than PUSHFLEET_MAX_AGE, not sent'),
   });
   expect(await statusOf(3)).toMatchObject({ state: 'done', error: expect.stringContaining('somebody else') });
-}, 20_000);
+}, 180_000);
 
 test('status --json lists apps and notifications, the last round of each', async () => {
   await registerApp(cli.store, 'shop', 'com.example.shop', 'sandbox');
@@ -113,7 +113,7 @@ test('status --json lists apps and notifications, the last round of each', async
   const env = { PUSHFLEET_MYSQL_URL: cli.database.url, PUSHFLEET_APP: 'shop' };
   expect((await cli.run(['status', '12'], { env })).stdout).toMatch(/app +shop, paused by ops/);
   expect((await cli.run(['status', '11'], { env })).stdout).not.toContain('paused');
-}, 20_000);
+}, 180_000);
 
 test('status --watch prints a line per change and ends when the notification has ended', async () => {
   const dispatchId = await planNotification(cli, 11);
@@ -144,4 +144,4 @@ test('status --watch prints a line per change and ends when the notification has
     'notification 11 sending: 5 recipients, 2 accepted, 2 refused, 0 failed, 1 pending',
     'notification 11 expired: 5 recipients, 2 accepted, 2 refused, 0 failed, 0 pending',
   ]);
-}, 20_000);
+}, 180_000);

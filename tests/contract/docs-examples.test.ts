@@ -87,7 +87,7 @@ beforeAll(async () => {
     { id: 44, tokenIds: [11], due: utcNow(3_600_000) },
     { id: 45, tokenIds: [11], due: utcNow(3_600_000) },
   ]);
-}, 60_000);
+}, 180_000);
 afterAll(() => fleet?.stop(), 60_000);
 
 /** What it printed. */
@@ -203,4 +203,4 @@ test('the blocks run in their order, print what is shown, and what they insert i
     sent.map(([of, id]) => ({ id, state: 'done', recipients: RECIPIENTS[of], accepted: RECIPIENTS[of] })),
   );
   expect(await fleet.status(43)).toMatchObject({ state: 'cancelled' });
-}, 120_000);
+}, 180_000);

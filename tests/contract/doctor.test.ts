@@ -52,13 +52,13 @@ beforeAll(async () => {
   redis = new Redis(redisServer.url);
   writeFileSync(join(directory, 'key.p8'), key.keyPem, { mode: 0o600 });
   writeFileSync(join(directory, 'ca.pem'), simulator.caPem);
-}, 60_000);
+}, 180_000);
 
 afterAll(async () => {
   redis?.disconnect();
   await Promise.allSettled([mysql?.stop(), redisServer?.stop(), simulator?.close()]);
   rmSync(directory, { recursive: true, force: true });
-}, 60_000);
+}, 180_000);
 
 beforeEach(async () => {
   database = await createTestDatabase();

@@ -41,7 +41,7 @@ beforeAll(async () => {
     await backend.query(`CREATE USER ${account}`);
     await backend.query(`GRANT SELECT ON ${backend.name}.* TO ${account}`);
   }
-}, 60_000);
+}, 180_000);
 afterAll(async () => {
   for (const account of accounts()) await backend?.query(`DROP USER IF EXISTS ${account}`);
   await backend?.drop();
@@ -165,7 +165,7 @@ test('--json has audience, request and digest of each due row, and why a row wou
     { notificationId: '3', sent: true, deviceTokens: { count: 1 }, deviceTokenList: [deviceTokenOf(2)] },
   ]);
   expect(await shadow('--since', 'today')).toMatchObject({ exitCode: 2, stdout: '' });
-}, 30_000);
+}, 180_000);
 
 test('every transaction of shadow is read-only: the server refuses a change, whatever the account may do', async () => {
   const { openStore } = await import('@pushfleet/shared/store/open-store');
@@ -186,4 +186,4 @@ test('every transaction of shadow is read-only: the server refuses a change, wha
   } finally {
     await store.close();
   }
-}, 30_000);
+}, 180_000);

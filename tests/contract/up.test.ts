@@ -154,7 +154,7 @@ test('SIGINT in the middle of the start leaves nothing running', async () => {
   expect(process.output()).not.toContain('Three notifications');
   await gone(pids);
   expect(living(pidsOf(checkout))).toEqual([]);
-}, 60_000);
+}, 180_000);
 
 test('killed with SIGKILL: its processes end, and the next up starts as if nothing had happened', async () => {
   const first = up([]);

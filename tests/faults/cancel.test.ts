@@ -24,7 +24,7 @@ beforeAll(async () => {
     range(1, AUDIENCE).map((id) => ({ id, deviceToken: deviceToken(id) })),
   );
   await insertGroup(fleet.database, 1, range(1, AUDIENCE));
-}, 60_000);
+}, 180_000);
 beforeEach(async () => {
   for (const table of ['pushfleet_batch', 'pushfleet_dispatch', 'notification'])
     await fleet.database.query(`DELETE FROM ${table}`);
@@ -32,7 +32,7 @@ beforeEach(async () => {
 afterAll(async () => {
   await producer?.close();
   await fleet?.stop();
-}, 60_000);
+}, 180_000);
 
 async function recipientsPlanned(): Promise<number> {
   const [row] = await fleet.database.query<{ n: string }>(
@@ -95,7 +95,7 @@ test('F11: cancelled while its large audience is planned: planning stops, and st
     'SELECT finished_at IS NOT NULL AS finished, (SELECT sent FROM notification WHERE id = 1) AS sent FROM pushfleet_dispatch',
   );
   expect(row).toEqual({ finished: 1, sent: 0 });
-}, 60_000);
+}, 180_000);
 
 test('F11: cancelled after its audience was planned: one look ends all of it', async () => {
   await insertNotifications(fleet.database, [{ id: 2, groupIds: [1] }]);
@@ -120,7 +120,7 @@ test('F11: cancelled after its audience was planned: one look ends all of it', a
     error: 'cancelled by a person',
   });
   expect(await cancelDispatch(producer.store, dispatch!.id, 'a person')).toBe(false);
-}, 60_000);
+}, 180_000);
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
   for (let tries = 0; !(await condition()); tries++) {

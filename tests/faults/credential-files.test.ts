@@ -26,11 +26,11 @@ let fleet: Fleet;
 beforeAll(async () => {
   chmodSync(disk, 0o755);
   fleet = await startFleet();
-}, 30_000);
+}, 180_000);
 afterAll(async () => {
   rmSync(disk, { recursive: true, force: true });
   await fleet?.stop();
-}, 30_000);
+}, 180_000);
 
 function keyFile(directory: string, mode: number): string {
   mkdirSync(directory, { recursive: true });

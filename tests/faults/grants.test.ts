@@ -71,7 +71,7 @@ test('migrate makes the tables with its account, and says what to do where a rig
   expect([exitCode, stderr]).toEqual([0, '']);
   expect(stdout).toContain('applied');
   for (const name of ['producer', 'operator', 'board', 'backend']) await apply(name);
-}, 30_000);
+}, 180_000);
 
 test('a whole broadcast, retirement, pause, rate, cancel and status run with these accounts', async () => {
   const { database, simulator } = fleet;
@@ -270,7 +270,7 @@ test('a Redis user without a right is told so at the start, and the default user
   expect([page.status, await page.text()]).toEqual([200, expect.stringContaining('"bulk"')]);
   expect(await board.stop()).toBe(0);
   expect(await deniedByRedis()).toEqual([]);
-}, 30_000);
+}, 180_000);
 
 /** Rights that nothing needs within the test's time: replay, the removal of old rows and of claims of mended ones. */
 const HOUSEKEEPING = new Set([

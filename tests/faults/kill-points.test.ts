@@ -48,11 +48,11 @@ beforeAll(async () => {
         environment: { PUSHFLEET_BATCH_SIZE: String(BATCH_SIZE), PUSHFLEET_RETRY_DELAYS: '200ms' },
       }),
     );
-}, 60_000);
+}, 180_000);
 afterAll(async () => {
   for (const { kill } of processes) kill('SIGKILL');
   await Promise.all(fleets.map((fleet) => fleet.stop()));
-}, 60_000);
+}, 180_000);
 
 test('F4 F5 F7 F18: a process that dies after any step loses nobody, and repeats what flew at most', async () => {
   const figures: Record<string, string> = {};
@@ -83,11 +83,11 @@ async function dieAndGoOn(fleet: Fleet, point: KillPoint, pass: number, number: 
   // Redis is emptied before anything that is in it was sent.
   if (RECOVERY.has(point)) await emptyRedis(fleet);
   const other = start(fleet, others);
-  const how = await Promise.race([doomed.exited, later(20_000)]);
+  const how = await Promise.race([doomed.exited, later(60_000)]);
   if (how !== 'SIGKILL') throw new Error(`it did not die: ${how}\n${doomed.output().slice(-2_000)}`);
   const diedAt = Date.now();
   const heir = start(fleet, own);
-  await fleet.ended(ids, 60_000).catch(async (error: Error) => {
+  await fleet.ended(ids).catch(async (error: Error) => {
     const rows = await fleet.database.query('SELECT * FROM pushfleet_dispatch WHERE notification_id IN (?)', [
       ids,
     ]);

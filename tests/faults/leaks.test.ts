@@ -88,7 +88,7 @@ beforeAll(async () => {
     scan.addText('the key', line);
   // All provider tokens of this key begin alike.
   scan.addText('a provider token', Buffer.from('{"alg":"ES256"').toString('base64url').slice(0, 16));
-}, 60_000);
+}, 180_000);
 
 afterAll(async () => {
   await Promise.all(processes.map((one) => one.stop()));
@@ -97,7 +97,7 @@ afterAll(async () => {
   await fleet?.stop();
   await redisServer?.stop();
   rmSync(directory, { recursive: true, force: true });
-}, 60_000);
+}, 180_000);
 
 test('the scan finds what it looks for, in hex, upper case and base64 at any offset', () => {
   const { deviceToken } = tokens[0]!;
@@ -210,7 +210,7 @@ test('a fleet at trace level through outcomes and faults of all kinds', async ()
   const away = { PUSHFLEET_REDIS_URL: `redis://:${WRONG_PASSWORD}@127.0.0.1:1` };
   await start(['worker'], away, '"start.waiting"');
 
-  await fleet.ended([1, 2, 7, 8, 9], 20_000);
+  await fleet.ended([1, 2, 7, 8, 9]);
   await commands();
   await look('at the end', { workerPort, producerPort, boardPort });
   for (const one of processes) await one.stop();
@@ -224,7 +224,7 @@ test('a fleet at trace level through outcomes and faults of all kinds', async ()
   );
   expect(outputs.join('').length).toBeGreaterThan(10_000);
   for (const output of outputs) expect([scan.found(output), leakIn(output)]).toEqual([[], '']);
-}, 120_000);
+}, 180_000);
 
 /** Jobs that no producer of ours makes: their failed reasons are ours. */
 async function malformedJobs(): Promise<void> {

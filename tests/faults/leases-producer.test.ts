@@ -27,7 +27,7 @@ beforeEach(async () => {
   );
   producers = [await fleet.startProducer(), await fleet.startProducer()];
   await insertNotifications(database, [{ id: 1, groupIds: [1] }]);
-}, 60_000);
+}, 180_000);
 afterEach(() => fleet?.stop(), 60_000);
 
 interface DispatchRow {
@@ -82,7 +82,7 @@ test('F34: a producer killed in the middle of planning 60,000: another goes on f
   await untilTrue(dispatch, (row) => row!.owner !== before.owner);
   expect(performance.now() - killedAt).toBeLessThan(within(TAKE_OVER_MS));
   await expectContinued(before, written);
-}, 60_000);
+}, 180_000);
 
 test('F8: a producer stopped inside a transaction blocks nobody for longer than 15 s, and writes nothing more afterwards', async () => {
   const before = (await inTheMiddle())!;
@@ -97,7 +97,7 @@ test('F8: a producer stopped inside a transaction blocks nobody for longer than 
   // It is none the worse for it.
   expect(stopped.output()).not.toContain('cannot go on');
   expect(await stopped.stop()).toBe(0);
-}, 60_000);
+}, 180_000);
 
 /** @returns when it was stopped for good, milliseconds of performance.now() */
 async function stopInsideTransaction(producer: FleetProcess): Promise<number> {

@@ -36,7 +36,7 @@ test('results that Redis refuses, and nothing else: the run that waits for it ma
     ([sentence, running]) => sentence === null && running === 0,
   );
   expect(fleet.apns.acceptedCount()).toBe(3);
-}, 60_000);
+}, 180_000);
 
 test('a slow rate, a lane at rest and a pause are no reasons', async () => {
   fleet = await startWorkerFleet({ stuckAfterMs: STUCK_AFTER_MS, control: { ratePerSecond: 2 } });
@@ -70,4 +70,4 @@ test('a slow rate, a lane at rest and a pause are no reasons', async () => {
     clearInterval(look);
   }
   expect([...said]).toEqual([null]);
-}, 60_000);
+}, 180_000);

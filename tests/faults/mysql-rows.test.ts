@@ -18,7 +18,7 @@ beforeAll(async () => {
   });
   await fleet.startProducer();
   await fleet.startWorker();
-}, 60_000);
+}, 180_000);
 afterAll(() => fleet?.stop(), 60_000);
 
 /** Tokens and a group of them, at a base of their own. */

@@ -18,7 +18,7 @@ let fleet: Fleet | undefined;
 afterEach(async () => {
   await fleet?.stop();
   await redis?.stop();
-}, 60_000);
+}, 180_000);
 
 test('F33: Redis Cluster (3 masters, 3 replicas): the master is killed in the middle of a broadcast, it goes on by itself, nobody is lost', async () => {
   redis = await startRedisCluster();

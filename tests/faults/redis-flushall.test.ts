@@ -15,7 +15,7 @@ let own: FleetOnOwnRedis | undefined;
 afterEach(async () => {
   await own?.stop();
   own = undefined;
-}, 60_000);
+}, 180_000);
 
 test('F9: FLUSHALL in the middle of a broadcast of 30,000: nobody is lost, no more twice than was in flight, sending again in under 5 s', async () => {
   const { status, ...seen } = await flushInTheMiddle(30_000, 4_000);
@@ -24,7 +24,7 @@ test('F9: FLUSHALL in the middle of a broadcast of 30,000: nobody is lost, no mo
   expect(seen.distinct).toBe(30_000);
   expect(seen.duplicates).toBeLessThanOrEqual(seen.inFlightAtMost);
   expect(seen.silenceMs).toBeLessThan(within(5_000));
-}, 120_000);
+}, 180_000);
 
 test('F9: pause, FLUSHALL, 10 s: not one request; resume sends to everybody once', async () => {
   own = await startFleetOnOwnRedis({ simulator: { latencyMs: 20 } });
@@ -45,7 +45,7 @@ test('F9: pause, FLUSHALL, 10 s: not one request; resume sends to everybody once
   await sleep(10_000);
   expect(fleet.simulator.requestCount()).toBe(requests);
   expect((await fleet.run(['resume'])).exitCode).toBe(0);
-  await fleet.ended([1], 30_000);
+  await fleet.ended([1]);
   expect(await fleet.status(1)).toMatchObject({ state: 'done', accepted: 2_000 });
   expect(fleet.simulator.acceptedCount()).toBe(2_000);
-}, 90_000);
+}, 180_000);

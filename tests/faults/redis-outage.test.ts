@@ -15,7 +15,7 @@ let own: FleetOnOwnRedis | undefined;
 afterEach(async () => {
   await own?.stop();
   own = undefined;
-}, 60_000);
+}, 180_000);
 
 test.each([
   { downMs: 1_500, empty: false },

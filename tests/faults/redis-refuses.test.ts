@@ -16,7 +16,7 @@ let own: FleetOnOwnRedis | undefined;
 afterEach(async () => {
   await own?.stop();
   own = undefined;
-}, 60_000);
+}, 180_000);
 
 const faults: { name: string; fault(redis: Redis): Promise<void> }[] = [
   {

@@ -16,7 +16,7 @@ let fleet: Fleet | undefined;
 afterEach(async () => {
   await fleet?.stop();
   await redis?.stop();
-}, 60_000);
+}, 180_000);
 
 test('F33: Redis Sentinel (a master, a replica, 3 sentinels): the master is killed in the middle of a broadcast, it goes on by itself, nobody is lost', async () => {
   redis = await startRedisSentinel();
@@ -38,4 +38,4 @@ test('F33: Redis Sentinel (a master, a replica, 3 sentinels): the master is kill
   expect(seen.duplicates).toBeLessThanOrEqual(PER_SECOND * 0.5 + 2 * STREAMS);
   expect(seen.againAfterMs).toBeLessThan(within(12_000));
   expect(seen.warnings).toBeLessThan(60);
-}, 120_000);
+}, 180_000);

@@ -14,7 +14,7 @@ let own: FleetOnOwnRedis | undefined;
 afterEach(async () => {
   await own?.stop();
   own = undefined;
-}, 60_000);
+}, 180_000);
 
 async function copyOf({ redis, dir }: FleetOnOwnRedis): Promise<void> {
   await redis.bgrewriteaof();
@@ -71,14 +71,14 @@ test('F19: Redis comes back with older data: jobs of finished batches do not ris
 
   // And it goes on with what comes now.
   await insertNotifications(fleet.database, [{ id: 2, tokenIds: [1, 2] }]);
-  await fleet.ended([2], 30_000);
+  await fleet.ended([2]);
   expect(await fleet.status(2)).toMatchObject({ state: 'done', accepted: 2 });
   expect(await fleet.status(1)).toMatchObject({
     state: 'done',
     accepted: RECIPIENTS,
     resentWithoutAnswer: 0,
   });
-}, 120_000);
+}, 180_000);
 
 test.each([
   ['its worker goes on', false],
@@ -111,7 +111,7 @@ test.each([
     if (workerDies) worker.kill('SIGKILL');
     await setBack(own);
     if (workerDies) await fleet.startWorker();
-    await fleet.ended([1], 60_000);
+    await fleet.ended([1]);
     expect(await fleet.status(1)).toMatchObject({ state: 'done', accepted: RECIPIENTS, failed: 0 });
     expect(fleet.simulator.distinctAccepted()).toBe(RECIPIENTS);
     // What was accepted since the last recorded progress, and what was in flight.

@@ -22,15 +22,15 @@ beforeAll(async () => {
     fleet.database,
     range(1, 100).map((id) => ({ id, deviceToken: deviceToken(id) })),
   );
-}, 60_000);
+}, 180_000);
 afterEach(async () => {
   await Promise.all(processes.splice(0).map((one) => one.stop()));
   fleet.simulator.reset();
-}, 30_000);
+}, 180_000);
 afterAll(async () => {
   await context?.close();
   await fleet?.stop();
-}, 60_000);
+}, 180_000);
 
 async function start() {
   processes.push(await fleet.startProducer(), await fleet.startWorker());
@@ -100,7 +100,7 @@ test('F2: replay sends again to those who failed and to nobody else', async () =
   expect(await queue.getFailedCount()).toBe(0);
   const [row] = await fleet.database.query('SELECT sent FROM notification WHERE id = 1');
   expect(row).toEqual({ sent: 1 });
-}, 60_000);
+}, 180_000);
 
 test('F17: a replay of what was cancelled because the backend set sent is not cancelled by the same sent', async () => {
   await start();
@@ -114,7 +114,7 @@ test('F17: a replay of what was cancelled because the backend set sent is not ca
   expect(await fleet.run(['replay', '2', '--outcome', 'cancelled', '--yes'])).toMatchObject({ exitCode: 0 });
   await fleet.ended([2]);
   expect(await fleet.status(2)).toMatchObject({ state: 'done', accepted: 20, error: null });
-}, 60_000);
+}, 180_000);
 
 test('replay after the deadline has a new one, and an expiry that has passed is not sent along', async () => {
   const expiry = Math.floor(Date.now() / 1_000) + 2;
@@ -139,7 +139,7 @@ test('replay after the deadline has a new one, and an expiry that has passed is 
   expect(Number(sent.get(deviceToken(1)))).toBeLessThan(before + 86_460);
   expect(sent.get(deviceToken(2))).toBe('0');
   expect(sent.get(deviceToken(3))).toBe(String(expiry + 3_600));
-}, 60_000);
+}, 180_000);
 
 test('F2: what the generation before still tells after a replay counts only where APNs answered', async () => {
   refuseSome();
@@ -167,7 +167,7 @@ test('F2: what the generation before still tells after a replay counts only wher
   await start();
   await fleet.ended([6]);
   expect(fleet.simulator.accepted().map(({ deviceToken: one }) => one)).toEqual([deviceToken(2)]);
-}, 60_000);
+}, 180_000);
 
 test('F3: a batch that is being retried, or whose result is on its way, is not replayed beside it', async () => {
   refuseSome();
@@ -205,7 +205,7 @@ test('F3: a batch that is being retried, or whose result is on its way, is not r
   await start();
   await until(async () => (await batches(7))[0]!.failed === 0);
   expect(await fleet.status(7)).toMatchObject({ accepted: 1, state: 'done' });
-}, 60_000);
+}, 180_000);
 
 test('a replay whose producer died is carried on by another, and not a second time for those it had done', async () => {
   refuseSome();
@@ -227,7 +227,7 @@ test('a replay whose producer died is carried on by another, and not a second ti
   expect(await fleet.status(8)).toMatchObject({ failed: 11, accepted: 84 });
   const choice = { outcomes: ['failed'], reason: null } as const;
   expect(await readReplayBatches(context.store, dispatchId, choice, id, -1, 10)).toEqual([]);
-}, 60_000);
+}, 180_000);
 
 async function replayNow(notificationId: number) {
   const id = await requestCommand(

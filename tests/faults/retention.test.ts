@@ -22,7 +22,7 @@ beforeAll(async () => {
     fleet.database,
     range(1, 10).map((id) => ({ id, deviceToken: deviceToken(id) })),
   );
-}, 60_000);
+}, 180_000);
 beforeEach(async () => {
   for (const table of TABLES) await fleet.database.query(`DELETE FROM pushfleet_${table}`);
   await fleet.database.query('DELETE FROM notification');
@@ -30,7 +30,7 @@ beforeEach(async () => {
 afterAll(async () => {
   await producer?.close();
   await fleet?.stop();
-}, 60_000);
+}, 180_000);
 
 interface Ended {
   readonly id: number;
@@ -197,7 +197,7 @@ test('F20: in small steps, over many that stay; the dispatch itself goes last', 
   expect(part.retirement).toBeLessThan(20_250);
   await removeOld(remover);
   expect(await counts()).toMatchObject({ dispatch: 250, batch: 250, outcome: 250, retirement: 250 });
-}, 60_000);
+}, 180_000);
 
 test('F8: rows that somebody holds locked are left for the next time, without waiting', async () => {
   for (const id of range(1, 3)) await insertEnded({ id, due: 6, finished: 5 });

@@ -14,13 +14,13 @@ beforeAll(async () => {
     fleet.database,
     range(1, 10).map((id) => ({ id, deviceToken: deviceToken(id) })),
   );
-}, 60_000);
+}, 180_000);
 afterEach(async () => {
   await Promise.all(processes.splice(0).map((one) => one.stop()));
   // Or the next producer would send again what this test has set back.
   await fleet.database.query('DELETE FROM notification');
   fleet.simulator.reset();
-}, 30_000);
+}, 180_000);
 afterAll(() => fleet?.stop(), 60_000);
 
 async function start(onReset: 'report' | 'resend') {
@@ -59,7 +59,7 @@ test('F26: report: sent set back with the same due time sends nothing, and statu
     error: expect.stringContaining('PUSHFLEET_ON_SENT_RESET'),
   });
   expect(producer.output().split('"notification.sentReset"')).toHaveLength(2);
-}, 60_000);
+}, 180_000);
 
 test('F26: report: a new due time sends it again as the next round, each time once', async () => {
   await start('report');
@@ -79,7 +79,7 @@ test('F26: report: a new due time sends it again as the next round, each time on
   expect(await rounds(2)).toEqual(range(1, 3).map((round) => ({ round, state: 'done' })));
   expect(fleet.simulator.acceptedCount()).toBe(6);
   expect(await fleet.status(2)).toMatchObject({ recipients: 2, accepted: 2, error: null });
-}, 60_000);
+}, 180_000);
 
 test('F26: resend: the same due time sends it again too, each time once', async () => {
   // What the first test left set back would rightly be sent again too.
@@ -93,7 +93,7 @@ test('F26: resend: the same due time sends it again too, each time once', async 
   await sleep(LOOKED_MS);
   expect(await rounds(3)).toEqual(range(1, 2).map((round) => ({ round, state: 'done' })));
   expect(fleet.simulator.acceptedCount()).toBe(4);
-}, 60_000);
+}, 180_000);
 
 test('F26: resend: what was cancelled is not sent by it, as nothing was ever set back', async () => {
   await start('resend');
@@ -106,7 +106,7 @@ test('F26: resend: what was cancelled is not sent by it, as nothing was ever set
   await sleep(LOOKED_MS);
   expect(await rounds(4)).toEqual([{ round: 1, state: 'cancelled' }]);
   expect(fleet.simulator.acceptedCount()).toBe(0);
-}, 60_000);
+}, 180_000);
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
   for (let tries = 0; !(await condition()); tries++) {

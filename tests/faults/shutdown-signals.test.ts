@@ -33,7 +33,7 @@ beforeAll(async () => {
     );
     await insertGroup(fleet.database, id, ids);
   }
-}, 60_000);
+}, 180_000);
 afterEach(async () => {
   await Promise.all(lines.map((line) => line.close()));
   lines = [];
@@ -82,23 +82,23 @@ test('a second SIGTERM ends at once with 1 what would wait for silent servers', 
   for (const { ms } of ended) expect(ms).toBeLessThan(within(1_000));
   expect(producer.output()).toContain('"process.stopNow"');
   expect(worker.output()).toContain('"process.stopNow"');
-}, 60_000);
+}, 180_000);
 
 test('SIGKILL of producer and worker in the middle of a broadcast', async () => {
   const ended = await endAll(await inTheMiddleOf(2), 'SIGKILL', 5_000);
   expect(ended.map(({ code }) => code)).toEqual(['SIGKILL', 'SIGKILL']);
-}, 60_000);
+}, 180_000);
 
 test('SIGINT is SIGTERM: 0, and nobody gets it twice', async () => {
   const before = fleet.simulator.acceptedCount();
   const ended = await endAll(await inTheMiddleOf(3), 'SIGINT', 15_000);
   expect(ended.map(({ code }) => code)).toEqual([0, 0]);
   expect(fleet.simulator.acceptedCount() - before).toBeGreaterThan(RECIPIENTS / 5);
-}, 60_000);
+}, 180_000);
 
 test('after all of it nobody is missing, and repeats are within the bound', async () => {
   await Promise.all([fleet.startProducer(), fleet.startWorker()]);
-  await fleet.ended([1, 2, 3], 40_000);
+  await fleet.ended([1, 2, 3]);
   const { simulator } = fleet;
   expect(simulator.distinctAccepted()).toBe(3 * RECIPIENTS);
   expect(simulator.acceptedCount() - 3 * RECIPIENTS).toBeLessThanOrEqual(2 * DUPLICATES_AT_MOST);
@@ -108,4 +108,4 @@ test('after all of it nobody is missing, and repeats are within the bound', asyn
   const third = new Set(range(2 * RECIPIENTS + 1, 3 * RECIPIENTS).map(deviceToken));
   const pushes = simulator.accepted().filter((push) => third.has(push.deviceToken));
   expect(pushes.length).toBe(RECIPIENTS);
-}, 60_000);
+}, 180_000);

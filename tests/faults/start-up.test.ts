@@ -24,12 +24,12 @@ beforeAll(async () => {
     fleet.database,
     range(1, 5).map((id) => ({ id, deviceToken: deviceToken(id) })),
   );
-}, 60_000);
+}, 180_000);
 afterEach(async () => {
   await Promise.all(processes.map((one) => one.stop()));
   for (const close of closers) await close();
   [processes, closers] = [[], []];
-}, 60_000);
+}, 180_000);
 afterAll(() => fleet?.stop(), 60_000);
 
 function start(name: 'producer' | 'worker' | 'board', environment: Record<string, string>): FleetProcess {
@@ -86,12 +86,12 @@ test('started before MySQL and Redis: each says what it waits for, is alive and 
   await redis.open();
   await Promise.all([producer.printed('"producer.started"'), worker.printed('"worker.started"')]);
   await insertNotifications(fleet.database, [{ id: 1, tokenIds: range(1, 5) }]);
-  await fleet.ended([1], 30_000);
+  await fleet.ended([1]);
   expect(await fleet.status(1)).toMatchObject({ state: 'done', accepted: 5 });
   for (const port of [ofProducer, ofWorker])
     expect([await health(port, 'live'), await health(port, 'ready')]).toEqual(['200 ok', '200 ok']);
   expect(producer.output()).toMatch(/"start.serverThere","server":"MySQL"/);
-}, 60_000);
+}, 180_000);
 
 test('servers that are silent are waited for as well; SIGTERM ends the wait at once with 0', async () => {
   const mysql = await laterAddress(fleet.environment.PUSHFLEET_MYSQL_URL!);
@@ -107,7 +107,7 @@ test('servers that are silent are waited for as well; SIGTERM ends the wait at o
     ['worker', 0],
   ]);
   for (const { ms } of ended) expect(ms).toBeLessThan(within(1_000));
-}, 60_000);
+}, 180_000);
 
 test.each<[string, Record<string, string>, RegExp[]]>([
   [
@@ -152,4 +152,4 @@ test('a wrong password for MySQL is not waited for: 1, and says what to mend', a
   const refused = start('producer', { PUSHFLEET_MYSQL_URL: url.href });
   expect(await refused.exited).toBe(1);
   expect(refused.output()).toMatch(/mend user and password in PUSHFLEET_MYSQL_URL/);
-}, 60_000);
+}, 180_000);

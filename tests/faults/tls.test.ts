@@ -59,7 +59,7 @@ beforeAll(async () => {
   fleet = await startFleet();
   // From here on MySQL takes no connection without TLS, but for the one that the test has already.
   await fleet.database.query('SET GLOBAL require_secure_transport = ON');
-}, 60_000);
+}, 180_000);
 
 afterAll(async () => {
   await fleet?.database.query('SET GLOBAL require_secure_transport = OFF');
@@ -67,7 +67,7 @@ afterAll(async () => {
   await Promise.all([mysql?.stop(), redis?.stop()]);
   for (const [name, value] of Object.entries(testServers)) if (value !== undefined) process.env[name] = value;
   rmSync(directory, { recursive: true, force: true });
-}, 60_000);
+}, 180_000);
 
 test.each([
   ['PREFERRED', '127.0.0.1', null, 0, ''],
@@ -124,7 +124,7 @@ test('a server without TLS is refused by REQUIRED and taken by PREFERRED', async
   } finally {
     await plain.stop();
   }
-}, 30_000);
+}, 180_000);
 
 test('a push from a row to APNs with verified TLS on both servers', async () => {
   const settings = {
@@ -136,7 +136,7 @@ test('a push from a row to APNs with verified TLS on both servers', async () => 
   const producer = await fleet.startProducer(settings);
   const worker = await fleet.startWorker(settings);
   await insertNotifications(fleet.database, [{ id: 1, tokenIds: [1] }]);
-  await fleet.ended([1], 20_000);
+  await fleet.ended([1]);
   expect(await fleet.database.query('SELECT sent FROM notification WHERE id = 1')).toEqual([{ sent: 1 }]);
   expect(fleet.simulator.accepted()).toHaveLength(1);
   // Nobody of ours speaks plainly to Redis: what is connected to its plain port is not there.
@@ -146,7 +146,7 @@ test('a push from a row to APNs with verified TLS on both servers', async () => 
   expect(ports.trim()).toBe('');
   expect(await worker.stop()).toBe(0);
   expect(await producer.stop()).toBe(0);
-}, 40_000);
+}, 180_000);
 
 test.each([
   ['a CA that did not sign it', () => `rediss://localhost:${redisTlsPort}`, 'other-ca.pem'],
@@ -187,7 +187,7 @@ test('the board reads Redis over TLS, and shows nothing of one whose certificate
     return status;
   };
   expect(await Promise.all([ask('ca.pem'), ask('other-ca.pem')])).toEqual([200, 500]);
-}, 20_000);
+}, 180_000);
 
 function mysqlSettings(mode: string, host: string, ca: string | null): Record<string, string> {
   return {

@@ -125,7 +125,7 @@ export async function startFleet(
       );
     },
     status,
-    async ended(ids, timeoutMs = 60_000) {
+    async ended(ids, timeoutMs = 120_000) {
       const until = Date.now() + timeoutMs;
       const open = new Set(ids.map(String));
       while (open.size > 0) {

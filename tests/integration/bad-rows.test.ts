@@ -58,14 +58,14 @@ test('rows that cannot be sent end as invalid with a reason, and the others go o
   expect(producer.output()).toContain('"notification.invalid"');
   const unsent = await database.query('SELECT id FROM notification WHERE sent = 0 ORDER BY id');
   expect(unsent.map(({ id }) => id)).toEqual(bad.map(([id]) => id));
-}, 120_000);
+}, 180_000);
 
 test('F15: an invalid row is sent once it is mended', async () => {
   const { database, simulator } = fleet;
   await database.query("UPDATE notification SET message = 'mended' WHERE id = 1");
   await waitFor(() => simulator.accepted().some(({ payload }) => payload.includes('mended')), 30_000);
   expect(await fleet.status(1)).toMatchObject({ recipients: 1, error: null });
-}, 60_000);
+}, 180_000);
 
 test('device tokens in old spellings are sent to, what is none is rejected with a reason', async () => {
   const { database, simulator } = fleet;
@@ -103,7 +103,7 @@ test('device tokens in old spellings are sent to, what is none is rejected with 
     rejected: stored.length - 3,
     reasons: { MalformedDeviceToken: stored.length - 3 },
   });
-}, 60_000);
+}, 180_000);
 
 test('rows older than the maximum age are counted and not sent', async () => {
   const { database } = fleet;
@@ -117,7 +117,7 @@ test('rows older than the maximum age are counted and not sent', async () => {
     error: expect.stringContaining('PUSHFLEET_MAX_AGE'),
   });
   expect(await database.query('SELECT id FROM pushfleet_dispatch WHERE notification_id = 600')).toEqual([]);
-}, 60_000);
+}, 180_000);
 
 test('nothing that was printed shows a device token', () => {
   expect(producer.output()).not.toMatch(/[0-9a-fA-F]{64}/);

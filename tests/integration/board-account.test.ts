@@ -14,12 +14,12 @@ let fleet: Fleet;
 
 beforeAll(async () => {
   fleet = await startFleet();
-}, 60_000);
+}, 180_000);
 afterAll(async () => {
   await fleet?.database.query("DROP USER IF EXISTS 'pushfleet_board'@'%'");
   await fleet?.stop();
   rmSync(directory, { recursive: true });
-}, 60_000);
+}, 180_000);
 
 function run(password: string, state = fleet.database.name) {
   const url = new URL(fleet.database.url);
@@ -69,7 +69,7 @@ test('the account of the board is made, changes its password with the secret, an
     await expect(asBoard('second-one', change)).rejects.toThrow('denied');
   expect(await asBoard('second-one', 'SELECT id, active, token FROM token')).toEqual([]);
   await expect(asBoard('second-one', 'UPDATE token SET active = 0')).rejects.toThrow('denied');
-}, 30_000);
+}, 180_000);
 
 test('without tables it grants nothing and fails nothing; a password that would end the statement is refused', () => {
   expect(run('first-one', 'elsewhere')).toEqual({

@@ -57,13 +57,13 @@ beforeAll(async () => {
     PUSHFLEET_BOARD_SHOW_PAYLOAD: 'false',
     PUSHFLEET_MYSQL_URL: await boardAccount(database, reader, 'board-read.sql'),
   });
-}, 60_000);
+}, 180_000);
 
 afterAll(async () => {
   await Promise.all(running.map((one) => one.stop()));
   await commands?.database.query(`DROP USER IF EXISTS '${user}'@'%', '${reader}'@'%'`);
   await commands?.close();
-}, 60_000);
+}, 180_000);
 
 async function open(settings: Readonly<Record<string, string>>): Promise<BoardProcess> {
   const started = await startBoardProcess({
@@ -189,7 +189,7 @@ test('a read-only board has no buttons and refuses the wish; a writable one asks
     { verb: 'cancel', who: 'board: ops' },
   ]);
   expect((await ask(board, '/notifications/11')).body).toContain('not carried out yet');
-}, 30_000);
+}, 180_000);
 
 test('a device is looked up by POST, by its device token and by its row, and no answer, address or log holds it', async () => {
   const form = await ask(board, '/device');
@@ -285,4 +285,4 @@ test('an unknown notification is 404, a MySQL that is away 503, as pages of the 
     expect(body).not.toContain('only-for-tests');
   }
   expect((await ask(lost, '/device')).status).toBe(200);
-}, 30_000);
+}, 180_000);

@@ -20,7 +20,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.all(stores.map((store) => store.close()));
   await fleet?.stop();
-}, 60_000);
+}, 180_000);
 
 async function claimerAt(settings: Record<string, string>, now: () => number): Promise<DueRowClaimer> {
   const config = loadProducerConfig({ ...fleet.environment, ...settings });
@@ -80,7 +80,7 @@ test('F24: the night the clocks go back in Berlin: what was due in the first pas
     5: '2026-10-25 03:15:00',
   });
   expect(claimed).toEqual({ 1: '23:59', 2: '00:00', 3: '01:00', 4: '02:00', 5: '02:15' });
-}, 60_000);
+}, 180_000);
 
 test('F24: the night the clocks go forward in Berlin: a time that never comes is sent when the clocks jump over it', async () => {
   const claimed = await claimMinutes({ PUSHFLEET_TIMEZONE: 'Europe/Berlin' }, '2026-03-29T00:50:00Z', 30, {
@@ -90,7 +90,7 @@ test('F24: the night the clocks go forward in Berlin: a time that never comes is
     4: '2026-03-29 03:10:00',
   });
   expect(claimed).toEqual({ 1: '00:59', 2: '01:00', 3: '01:00', 4: '01:10' });
-}, 60_000);
+}, 180_000);
 
 test('F24: Tokyo, and the old rule of today: a row of 23:59:59 is not lost at midnight, one of yesterday noon is', async () => {
   const settings = { PUSHFLEET_TIMEZONE: 'Asia/Tokyo', PUSHFLEET_MAX_AGE: 'today' };
@@ -101,4 +101,4 @@ test('F24: Tokyo, and the old rule of today: a row of 23:59:59 is not lost at mi
     4: '2026-04-30 12:00:00',
   });
   expect(claimed).toEqual({ 1: '15:00', 2: '15:01', 3: '14:55' });
-}, 60_000);
+}, 180_000);

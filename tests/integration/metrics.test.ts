@@ -33,7 +33,7 @@ beforeAll(async () => {
     fleet.startProducer({ PUSHFLEET_HTTP_PORT: String(first) }),
     fleet.startWorker({ PUSHFLEET_HTTP_PORT: String(second) }),
   ]);
-}, 60_000);
+}, 180_000);
 afterAll(() => fleet?.stop(), 60_000);
 
 test('after a broadcast with every kind of answer both processes show what happened', async () => {
@@ -85,7 +85,7 @@ test('after a broadcast with every kind of answer both processes show what happe
   expect(sampleOf(sent, 'pushfleet_request_seconds_count')).toBe(101);
   expect(sampleOf(sent, 'pushfleet_last_batch_started_timestamp_seconds')).toBeGreaterThan(1_700_000_000);
   expect(sampleOf(sent, 'pushfleet_build_info', { process: 'worker' })).toBe(1);
-}, 30_000);
+}, 180_000);
 
 test('paused and held work is shown, and asks for no workers', async () => {
   await fleet.pause();
@@ -124,7 +124,7 @@ test('paused and held work is shown, and asks for no workers', async () => {
   } finally {
     await another.close();
   }
-}, 30_000);
+}, 180_000);
 
 test('a topic that APNs refuses counts as paused by a breaker', async () => {
   const breaker = { credential: 'aa', topic: 'com.example.app', reason: 'TopicDisallowed', since: 1 };

@@ -70,4 +70,4 @@ test('only the device tokens that APNs called dead are switched off', async () =
   const restored = await fleet.run(['devices', 'restore', String(dead[0])]);
   expect([restored.exitCode, restored.stderr]).toEqual([0, '']);
   expect(await database.query('SELECT active FROM token WHERE id = ?', [dead[0]])).toEqual([{ active: 1 }]);
-}, 60_000);
+}, 180_000);

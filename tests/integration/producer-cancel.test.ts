@@ -40,7 +40,7 @@ beforeAll(async () => {
       "INSERT INTO pushfleet_app (app, topic, environment, updated_at) VALUES (?, ?, 'sandbox', NOW())",
       [name, topic],
     );
-}, 60_000);
+}, 180_000);
 beforeEach(async () => {
   for (const table of ['pushfleet_batch', 'pushfleet_dispatch', 'pushfleet_request', 'notification'])
     await fleet.database.query(`DELETE FROM ${table}`);
@@ -50,7 +50,7 @@ beforeEach(async () => {
 afterAll(async () => {
   await producer?.close();
   await fleet?.stop();
-}, 60_000);
+}, 180_000);
 
 /** Claims, plans and queues these notifications; no worker is there to take them. */
 async function queue(notifications: Parameters<typeof insertNotifications>[1]) {
@@ -122,7 +122,7 @@ test('after Redis was emptied each app is recovered once, by one of two producer
       phase: 'ok',
       epoch: 2,
     });
-}, 30_000);
+}, 180_000);
 
 test('batches that wait in Redis do not hide lost ones behind them', async () => {
   await queue(range(1, 600).map((id) => ({ id, tokenIds: [1], options: { lane: 'urgent' } })));
@@ -139,4 +139,4 @@ test('batches that wait in Redis do not hide lost ones behind them', async () =>
   const queues = producer.queues[0]!;
   await queues.lanes.urgent.remove(`b-${last!.dispatch_id}-0-1`);
   expect(await reconcile(producer, new ResultRecorder(producer, NOBODY), queues, 30_000)).toBe(1);
-}, 60_000);
+}, 180_000);

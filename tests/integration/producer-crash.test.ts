@@ -30,11 +30,11 @@ beforeAll(async () => {
     range(1, 210).map((id) => ({ id, deviceToken: deviceToken(id > 200 ? id - 200 : id) })),
   );
   for (const group of GROUPS) await insertGroup(fleet.database, group, range(group * 8 - 7, group * 8 + 10));
-}, 60_000);
+}, 180_000);
 afterAll(async () => {
   await producer?.close();
   await fleet?.stop();
-}, 60_000);
+}, 180_000);
 
 class Killed extends Error {}
 

@@ -25,7 +25,7 @@ beforeAll(async () => {
   pool = mysql.createPool({ uri: database.url, connectionLimit: 8 });
   const { exitCode, stderr } = await runCommand(['migrate'], { PUSHFLEET_MYSQL_URL: database.url });
   if (exitCode !== 0) throw new Error(stderr);
-}, 30_000);
+}, 180_000);
 afterAll(async () => {
   await pool.end();
   await database.drop();

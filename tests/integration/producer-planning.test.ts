@@ -20,7 +20,7 @@ beforeAll(async () => {
   );
   await insertGroup(fleet.database, 1, range(1, 3_000));
   await insertGroup(fleet.database, 2, range(2_001, 5_000));
-}, 60_000);
+}, 180_000);
 beforeEach(async () => {
   for (const table of ['pushfleet_batch', 'pushfleet_dispatch', 'pushfleet_request', 'notification'])
     await fleet.database.query(`DELETE FROM ${table}`);
@@ -28,7 +28,7 @@ beforeEach(async () => {
 afterAll(async () => {
   await producer?.close();
   await fleet?.stop();
-}, 60_000);
+}, 180_000);
 
 async function claim() {
   await new DueRowClaimer(producer, () => {}).look();

@@ -20,7 +20,7 @@ beforeAll(async () => {
   fleet = await startFleet();
   producer = await openProducerContext(fleet);
   await insertTokens(fleet.database, [{ id: 1, deviceToken: deviceToken(1) }]);
-}, 60_000);
+}, 180_000);
 beforeEach(async () => {
   for (const table of ['batch', 'dispatch', 'request', 'command'])
     await fleet.database.query(`DELETE FROM pushfleet_${table}`);
@@ -29,7 +29,7 @@ beforeEach(async () => {
 afterAll(async () => {
   await producer?.close();
   await fleet?.stop();
-}, 60_000);
+}, 180_000);
 
 async function claimAll(context = producer) {
   const claimer = new DueRowClaimer(context, () => {});

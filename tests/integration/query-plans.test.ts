@@ -31,11 +31,11 @@ beforeAll(async () => {
   await database.query(
     'ANALYZE TABLE token, notification, notification_token, token_group_token, pushfleet_dispatch',
   );
-}, 60_000);
+}, 180_000);
 afterAll(async () => {
   await store?.close();
   await fleet?.stop();
-}, 60_000);
+}, 180_000);
 
 async function planOf({ sql, values }: { sql: string; values: readonly unknown[] }) {
   return fleet.database.query<{ table: string; type: string; key: string | null; rows: number | null }>(
@@ -79,7 +79,7 @@ test('without the index on the due query the producer starts, says so, and print
   await fleet.database.query(statement);
   const again = await fleet.startProducer();
   expect(again.output()).not.toContain('indexMissing');
-}, 60_000);
+}, 180_000);
 
 test('device tokens of batches are read by their key, neighbours as a range, and no others', async () => {
   const neighbours = range(2_001, 2_500).map(String);

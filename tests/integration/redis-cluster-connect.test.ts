@@ -28,7 +28,7 @@ beforeEach(async () => {
   admin = new Redis(server.port, '127.0.0.1');
   await admin.cluster('ADDSLOTSRANGE', 0, 16_383);
   await stateIs('ok');
-}, 60_000);
+}, 180_000);
 
 afterEach(async () => {
   admin.disconnect();
@@ -63,7 +63,7 @@ test('who connects to a Cluster that is failing is told when it has recovered, a
     copy.disconnect();
     client.disconnect();
   }
-}, 60_000);
+}, 180_000);
 
 async function stateIs(state: 'ok' | 'fail') {
   await until(

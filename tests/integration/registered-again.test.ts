@@ -42,4 +42,4 @@ test('F16: a device that registered again after APNs found it dead stays active,
     "SELECT token_id, state FROM pushfleet_retirement WHERE state <> 'applied'",
   );
   expect(kept).toEqual([{ token_id: '1', state: 'kept' }]);
-}, 60_000);
+}, 180_000);

@@ -105,7 +105,7 @@ test('F31: other names, UUID keys, other values and every optional column', asyn
   );
   expect(dispatch).toEqual({ lane: 'bulk', recipients: 3, inactive: 1, other_app: 1 });
   expect(await fleet.status(id)).toMatchObject({ notificationId: id, state: 'done', accepted: 3 });
-}, 60_000);
+}, 180_000);
 
 test.each([
   [{ notification: { table: 'notifications' } }, /table notifications does not exist/],

@@ -35,7 +35,7 @@ test('SIGTERM at ten moments of a broadcast, worker and producer: each ends in t
     if (stopsWorker) worker = await fleet.startWorker();
     else producer = await fleet.startProducer(rate);
   }
-  await fleet.ended([1], 90_000);
+  await fleet.ended([1]);
   const accepted = simulator.accepted().map((push) => push.deviceToken);
   expect(new Set(accepted).size).toBe(RECIPIENTS);
   expect(accepted).toHaveLength(RECIPIENTS);

@@ -17,7 +17,7 @@ beforeAll(async () => {
     'ALTER TABLE notification ADD expires TIMESTAMP NULL, ADD done_at TIMESTAMP(3) NULL, ADD unix_due INT NULL',
   );
   await fleet.database.query("SET time_zone = '+00:00'");
-}, 60_000);
+}, 180_000);
 afterAll(() => fleet?.stop(), 60_000);
 
 function settings(notification: Record<string, string>) {

@@ -31,11 +31,11 @@ beforeAll(async () => {
   );
   await insertGroup(fleet.database, 1, range(1, RECIPIENTS));
   [producer, worker] = await Promise.all([fleet.startProducer(), fleet.startWorker()]);
-}, 60_000);
+}, 180_000);
 afterAll(async () => {
   await fleet?.stop();
   await collector?.close();
-}, 60_000);
+}, 180_000);
 
 test('an alert is one trace over producer and worker, from the row to the answers of APNs', async () => {
   fleet.simulator.script(`device ${deviceToken(2)} answer 410 Unregistered`);
@@ -131,7 +131,7 @@ test('when the collector dies pushes go on, one warning says so, and a stop does
     expect(output.split('"traces.lost"').length - 1).toBeLessThanOrEqual(1);
     expect(output).not.toContain('collector-secret');
   }
-}, 30_000);
+}, 180_000);
 
 /** All spans with this notification's id: they must be one trace. */
 async function spansOf(id: number, areAll: (spans: ReceivedSpan[]) => boolean): Promise<ReceivedSpan[]> {

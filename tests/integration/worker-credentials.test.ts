@@ -60,7 +60,7 @@ test('a certificate and its encrypted key in one PEM file authenticate a worker,
   await expectAccepted(deviceTokens(3));
   expect(output()).toContain('"credential":"certificate"');
   expect(output()).not.toContain('geheim');
-}, 30_000);
+}, 180_000);
 
 test('a wrong passphrase is a sentence and exit code 2, before anything is started', async () => {
   const { child, output } = startWorkerProcess({
@@ -73,7 +73,7 @@ test('a wrong passphrase is a sentence and exit code 2, before anything is start
   expect([code, output()]).toEqual([2, expect.stringContaining('the passphrase is wrong')]);
   expect(output()).not.toContain('falsch');
   expect(fleet.apns.connects()).toBe(0);
-}, 30_000);
+}, 180_000);
 
 test('a worker reaches APNs through a CONNECT proxy, and only through it', async () => {
   const targets: (string | undefined)[] = [];
@@ -99,4 +99,4 @@ test('a worker reaches APNs through a CONNECT proxy, and only through it', async
   expect(fleet.apns.connects()).toBe(1);
   killWorkerProcesses();
   proxy.close();
-}, 30_000);
+}, 180_000);

@@ -79,7 +79,7 @@ test('F6: six recipients, six answers: each is tried again in its own time, none
   expect(gaps.get(fine!)).toHaveLength(1);
   const accepted = fleet.apns.accepted().map((push) => push.deviceToken);
   expect(accepted).toHaveLength(new Set(accepted).size);
-}, 30_000);
+}, 180_000);
 
 test('a job that failed for good says why, and its retry sends to the failed recipients only', async () => {
   fleet = await startWorkerFleet({ maxAttempts: 2, retryDelaysMs: [50] });

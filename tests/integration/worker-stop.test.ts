@@ -57,7 +57,7 @@ test('SIGTERM in the middle of batches: they are handed back at once, nobody is 
   }
   const accepted = fleet.apns.accepted().map((push) => push.deviceToken);
   expect(accepted.sort()).toEqual([...recipients].sort());
-}, 90_000);
+}, 180_000);
 
 test('a stop does not wait for an answer that does not come: the rest is handed back, the next request counts as a repeat', async () => {
   fleet = await startWorkerFleet();
@@ -102,7 +102,7 @@ test('SIGTERM while Redis is down: it still exits in time, with 0', async () => 
     await redis.stop();
     rmSync(directory, { recursive: true, force: true });
   }
-}, 40_000);
+}, 180_000);
 
 test('SIGKILL: another worker goes on with the batch within 10 s, and repeats only what no checkpoint holds', async () => {
   fleet = await startWorkerFleet({ workers: 0, control: { ratePerSecond: 300 } });
@@ -134,7 +134,7 @@ test('SIGKILL: another worker goes on with the batch within 10 s, and repeats on
   expect(fleet.apns.distinctAccepted()).toBe(800);
   // 100 ms of 300 pushes a second, and what was in flight.
   expect(fleet.apns.acceptedCount() - 800).toBeLessThan(70);
-}, 60_000);
+}, 180_000);
 
 test.each([
   ['no credential', { PUSHFLEET_APNS_KEY: '' }, /PUSHFLEET_APNS_KEY is missing/],
