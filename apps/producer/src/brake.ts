@@ -54,7 +54,7 @@ export class Brake {
     for (const figures of await readBrakeFigures(store, dispatchIds)) {
       const sentence = brakeSentence(figures, rule);
       if (sentence === null || figures.released) continue;
-      if (figures.state !== 'sending') this.#tellEnded(figures, sentence);
+      if (!['planning', 'sending'].includes(figures.state)) this.#tellEnded(figures, sentence);
       else if (await holdDispatch(store, figures.dispatchId, sentence)) this.#tellHeld(figures, sentence);
     }
   }

@@ -14,7 +14,7 @@ export const batchJobSchema = z.object({
   /** Random per planning: a batch planned again after MySQL lost it is another batch. */
   nonce: z.string(),
   notificationId: z.string(),
-  /** Batches of the dispatch, for people who read the job. */
+  /** Batches of the dispatch that were planned by then, for people who read the job. */
   batches: z.int(),
   app: z.string(),
   lane: z.enum(['urgent', 'bulk']),

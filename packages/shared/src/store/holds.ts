@@ -62,7 +62,7 @@ export async function readHoldable(
   return rows.map(([id]) => Number(id));
 }
 
-/** Holds a dispatch: nothing of it is queued any more. False when it has ended, or was released before. */
+/** Holds a dispatch: nothing of it is queued any more, also what is still being planned. False when it has ended, or was released before. */
 export async function holdDispatch(
   { database, tables }: Store,
   dispatchId: number,
@@ -70,7 +70,7 @@ export async function holdDispatch(
 ): Promise<boolean> {
   const matched = await database.change(
     `UPDATE ${tables.dispatch} SET state = 'held', held_at = UTC_TIMESTAMP(3), hold_reason = ?
-      WHERE id = ? AND state = 'sending' AND released_at IS NULL`,
+      WHERE id = ? AND state IN ('planning', 'sending') AND released_at IS NULL`,
     [reason.slice(0, 1_000), dispatchId],
   );
   return matched === 1;
@@ -83,7 +83,7 @@ export async function releaseDispatch(
   by: string,
 ): Promise<boolean> {
   const matched = await database.change(
-    `UPDATE ${tables.dispatch} SET state = 'sending', released_at = UTC_TIMESTAMP(3), released_by = ?
+    `UPDATE ${tables.dispatch} SET state = IF(planned_at IS NULL, 'planning', 'sending'), released_at = UTC_TIMESTAMP(3), released_by = ?
       WHERE id = ? AND state = 'held'`,
     [by.slice(0, 190), dispatchId],
   );

@@ -58,18 +58,18 @@ const PLANNING_COLUMNS = `id, notification_id, app, lane, nonce, fence, batches,
   TIMESTAMPDIFF(MICROSECOND, claimed_at, UTC_TIMESTAMP(3)) / 1000, due_at, due_wall,
   direct_members, token_groups, inactive, duplicates, malformed, other_app, recipients`;
 
-/** What this producer plans, from the oldest or from the newest due time on. */
+/** What this producer plans, from the oldest or from the newest due time on. The brake may hold one meanwhile. */
 export async function readOwnPlannings(
   { database, tables }: Store,
   owner: string,
   order: 'oldest' | 'newest',
   limit: number,
 ): Promise<Planning[]> {
-  const rows = await database.arrays(
-    `SELECT ${PLANNING_COLUMNS} FROM ${tables.dispatch} WHERE owner = ? AND state = 'planning'
-      ORDER BY due_at ${order === 'oldest' ? 'ASC' : 'DESC'} LIMIT ${limit}`,
-    [owner],
-  );
+  // A branch for each state: each is read in the order of its index.
+  const branch = (state: string) =>
+    `(SELECT ${PLANNING_COLUMNS} FROM ${tables.dispatch} WHERE owner = ? AND state = '${state}'
+       ORDER BY due_at ${order === 'oldest' ? 'ASC' : 'DESC'} LIMIT ${limit})`;
+  const rows = await database.arrays(`${branch('planning')} UNION ALL ${branch('held')}`, [owner, owner]);
   return rows.map(toPlanning);
 }
 
@@ -163,12 +163,12 @@ function updatePlanning(
   batchesBefore: number,
 ): Promise<number> {
   const end = complete
-    ? "state = 'sending', owner = NULL, lease_until = NULL, planned_at = UTC_TIMESTAMP(3)"
+    ? "state = IF(state = 'planning', 'sending', state), owner = NULL, lease_until = NULL, planned_at = UTC_TIMESTAMP(3)"
     : `lease_until = ${leaseEnd()}`;
   return on.change(
     `UPDATE ${tables.dispatch} SET ${end}, plan_cursor = ?, lane = ?, batches = batches + ?, recipients = ?,
             direct_members = ?, token_groups = ?, inactive = ?, duplicates = ?, malformed = ?, other_app = ?
-      WHERE id = ? AND fence = ? AND state = 'planning' AND batches = ?`,
+      WHERE id = ? AND fence = ? AND state IN ('planning', 'held') AND batches = ?`,
     [
       cursor,
       lane,

@@ -58,7 +58,10 @@ export async function readWaitingDispatches(
   return rows.map(([id]) => Number(id));
 }
 
-/** The first planned batches of each of these dispatches, while they are sending, dispatch by dispatch. */
+/**
+ * The first planned batches of each of these dispatches, dispatch by dispatch. Of one that is still being planned too:
+ * what stands in a batch is in no other, whatever comes behind it.
+ */
 export async function readPlannedBatches(
   store: Store,
   app: string,
@@ -110,7 +113,7 @@ async function readReady(
   const rows = await database.arrays(
     `SELECT b.dispatch_id, b.seq, d.notification_id, d.round, d.batches, b.app, b.lane, b.size, b.nonce, b.recipients,
             b.outcomes, b.trials, b.resent, b.generation, b.revision, d.request, d.due_at, d.deadline
-       FROM ${from} JOIN ${tables.dispatch} d ON d.id = b.dispatch_id WHERE d.state = 'sending' ${where}`,
+       FROM ${from} JOIN ${tables.dispatch} d ON d.id = b.dispatch_id WHERE d.state IN ('planning', 'sending') ${where}`,
     values,
   );
   return rows.map((row) => ({

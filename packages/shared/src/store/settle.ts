@@ -85,7 +85,7 @@ export async function cancelDispatch(
 ): Promise<boolean> {
   const sentence = `cancelled by ${by}`.slice(0, 800);
   const matched = await database.change(
-    `UPDATE ${tables.dispatch} SET error = IF(state = 'planning', ?, ?), state = 'cancelled', fence = fence + 1, owner = NULL,
+    `UPDATE ${tables.dispatch} SET error = IF(planned_at IS NULL, ?, ?), state = 'cancelled', fence = fence + 1, owner = NULL,
             lease_until = NULL
       WHERE id = ? AND state IN ('planning', 'sending', 'held')`,
     [
