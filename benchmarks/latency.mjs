@@ -57,26 +57,32 @@ function section(size, rows) {
   return {
     figures: { mostPerConnection, rows },
     text: [
-      `${size.toLocaleString('en')} recipients, native session, each answer ${LATENCY_MS} ms after its request, ${STREAMS.toLocaleString('en')} streams a connection: one connection can carry ${mostPerConnection.toLocaleString('en')} a second at most (streams ÷ latency). A tenth of the window, 16 slots at most, is kept for urgent pushes. Cores: of all processes together, the simulator's too.`,
+      `${size.toLocaleString('en')} recipients, native session, each answer ${LATENCY_MS} ms after its request, ${STREAMS.toLocaleString('en')} streams a connection: one connection can carry ${mostPerConnection.toLocaleString('en')} a second at most (streams ÷ latency). A tenth of the window, 8 slots at most, is kept for urgent pushes. Cores: of all processes together, the simulator's too.`,
       '',
       ...table(
         [
           'workers',
           'a second, row to `sent`',
-          'while it sends',
           'of what the connections can carry',
+          'while it sends',
+          'of that',
           'cores in use',
         ],
         rows.map(({ workers, perSecond, whileSending, cores }) => [
           String(workers),
           Math.round(perSecond).toLocaleString('en'),
+          percent(perSecond / mostPerConnection / workers),
           Math.round(whileSending).toLocaleString('en'),
-          `${Math.round((whileSending / mostPerConnection / workers) * 100)} %`,
+          percent(whileSending / mostPerConnection / workers),
           cores.toFixed(2),
         ]),
       ),
       '',
-      'While it sends: from the first answer to the last, without the planning before it. Where the cores in use are all that the machine has, the machine is the limit, not the connections.',
+      'While it sends: from the first answer to the last. Where the cores in use are all that the machine has, the machine is the limit, not the connections.',
     ],
   };
+}
+
+function percent(share) {
+  return `${Math.round(share * 100)} %`;
 }

@@ -19,20 +19,21 @@ test.each([
   [1, 0],
   [2, 1],
   [10, 1],
-  [100, 10],
-  [1000, 16],
+  [50, 5],
+  [100, 8],
+  [1000, 8],
 ])('of a window of %i, %i slots are kept for urgent', (window, reserve) => {
   expect(urgentReserve(window)).toBe(reserve);
 });
 
 test.each([
-  ['bulk', 89, true],
-  ['bulk', 90, false],
-  ['urgent', 90, true],
-  ['urgent', 99, true],
-  ['urgent', 100, false],
-] as const)('%s with %i of 100 slots taken: %s', (lane, taken, allowed) => {
-  expect(mayStart(lane, taken, 100)).toBe(allowed);
+  ['bulk', 44, true],
+  ['bulk', 45, false],
+  ['urgent', 45, true],
+  ['urgent', 49, true],
+  ['urgent', 50, false],
+] as const)('%s with %i of 50 slots taken: %s', (lane, taken, allowed) => {
+  expect(mayStart(lane, taken, 50)).toBe(allowed);
 });
 
 test('a window of one serves bulk too', () => {

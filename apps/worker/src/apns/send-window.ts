@@ -4,7 +4,7 @@ import type { Lane } from '@pushfleet/shared/domain/lanes';
 /** Kept free of bulk, so that an alert starts at once while a campaign fills the connection … */
 const URGENT_SHARE = 0.1;
 /** … and at most so many: what answers free goes to alerts first anyway, and a slot that stays free costs throughput. */
-const MOST_RESERVED = 16;
+const MOST_RESERVED = 8;
 
 export interface WindowFacts {
   /** APNs has accepted a request here, or raised its limit after our first one. */

@@ -37,8 +37,9 @@ export class Lanes {
   #movedAt = performance.now();
 
   constructor(private readonly options: LanesOptions) {
-    // Two windows full: while one batch waits for its last answers the next ones keep the window full.
-    const maxRecipients = Math.max(2_000, 2 * options.maxInFlight);
+    // Three windows full: while some batches wait for their last answers others keep the window full. With two
+    // it is not, since batches that begin together end together.
+    const maxRecipients = Math.max(2_000, 3 * options.maxInFlight);
     this.#workers = LANES.map(
       (lane) =>
         new LaneWorker({
