@@ -6,6 +6,7 @@ import { BatchDispatcher } from '@pushfleet/app-producer/dispatch-batches';
 import { planLargeAudience } from '@pushfleet/app-producer/plan-large-audience';
 import { registerApps } from '@pushfleet/app-producer/publish-control';
 import { ResultRecorder } from '@pushfleet/app-producer/record-results';
+import { RightOfWay } from '@pushfleet/app-producer/right-of-way';
 import { CancelledSettler } from '@pushfleet/app-producer/settle-waiting';
 import { releaseDispatch } from '@pushfleet/shared/store/holds';
 import { takeOverPlannings } from '@pushfleet/shared/store/planning-leases';
@@ -66,8 +67,8 @@ async function plan({ pages = Number.POSITIVE_INFINITY } = {}): Promise<void> {
   });
 }
 
-async function dispatch(): Promise<void> {
-  const dispatcher = new BatchDispatcher(producer);
+async function dispatch(rightOfWay = new RightOfWay()): Promise<void> {
+  const dispatcher = new BatchDispatcher({ ...producer, rightOfWay });
   while (await dispatcher.look('bulk'));
 }
 
@@ -112,6 +113,17 @@ test('what is planned goes to Redis while the rest is being planned, and the end
   await completer.look();
   expect(await dispatchState()).toMatchObject({ state: 'done', sent: 1 });
   expect(await fleet.status(1)).toMatchObject({ recipients: AUDIENCE, accepted: AUDIENCE, pending: 0 });
+});
+
+test('while alerts come in it is planned to its end first', async () => {
+  const rightOfWay = new RightOfWay();
+  rightOfWay.claimed();
+  await dispatch(rightOfWay);
+  expect(await recipientsBy('planned')).toBe(PAGE);
+  await plan();
+  rightOfWay.claimed();
+  await dispatch(rightOfWay);
+  expect(await recipientsBy('queued')).toBe(AUDIENCE);
 });
 
 test('the brake holds it while it is being planned: nothing more goes to Redis, and it is planned to its end', async () => {

@@ -5,6 +5,8 @@ const UNDER_WAY_MS = 60;
 /** Longest wait before one piece of work: a stream of alerts slows a campaign down and never stops it. */
 const MOST_WAIT_MS = 20;
 const LOOK_AGAIN_MS = 2;
+/** Rows that are claimed more often than this make a stream of alerts. */
+const STREAM_MS = 500;
 
 /**
  * Alerts before campaigns within one producer. A row passes some twenty statements from its claim to its queue,
@@ -13,10 +15,17 @@ const LOOK_AGAIN_MS = 2;
  */
 export class RightOfWay {
   #until = Number.NEGATIVE_INFINITY;
+  #claimedAt = Number.NEGATIVE_INFINITY;
 
   /** Rows were claimed; among them may be an alert. */
   claimed(): void {
-    this.#until = performance.now() + UNDER_WAY_MS;
+    this.#claimedAt = performance.now();
+    this.#until = this.#claimedAt + UNDER_WAY_MS;
+  }
+
+  /** While alerts come in one after another, a campaign is not planned and queued at the same time. */
+  get alertsComeIn(): boolean {
+    return performance.now() - this.#claimedAt < STREAM_MS;
   }
 
   /** The urgent lane has what was on its way to it. */

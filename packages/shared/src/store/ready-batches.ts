@@ -59,8 +59,8 @@ export async function readWaitingDispatches(
 }
 
 /**
- * The first planned batches of each of these dispatches, dispatch by dispatch. Of one that is still being planned too:
- * what stands in a batch is in no other, whatever comes behind it.
+ * The first planned batches of those of these dispatches that are in one of the states, dispatch by dispatch. What
+ * stands in a batch of one that is still being planned is in no other, whatever comes behind it.
  */
 export async function readPlannedBatches(
   store: Store,
@@ -68,6 +68,7 @@ export async function readPlannedBatches(
   lane: string,
   dispatchIds: readonly number[],
   perDispatch: number,
+  states: readonly ('planning' | 'sending')[],
 ): Promise<ReadyBatch[]> {
   if (dispatchIds.length === 0) return [];
   const { tables } = store;
@@ -82,8 +83,8 @@ export async function readPlannedBatches(
   const batches = await readReady(
     store,
     `(${branches.join(' UNION ALL ')}) p JOIN ${tables.batch} b ON b.dispatch_id = p.dispatch_id AND b.seq = p.seq`,
-    dispatchIds.flatMap((id) => [app, lane, id]),
-    '',
+    [...dispatchIds.flatMap((id) => [app, lane, id]), [...states]],
+    'WHERE d.state IN (?)',
   );
   // The order of a join is nobody's promise, and where the round goes on depends on it.
   return batches.sort((a, b) => a.dispatchId - b.dispatchId || a.seq - b.seq);
@@ -100,7 +101,7 @@ export async function readRipeBatches(
     store,
     `${store.tables.batch} b`,
     [app, lane],
-    `AND b.app = ? AND b.lane = ? AND b.state = 'parked' AND b.not_before <= UTC_TIMESTAMP(3) ORDER BY b.not_before LIMIT ${limit}`,
+    `WHERE d.state IN ('planning', 'sending') AND b.app = ? AND b.lane = ? AND b.state = 'parked' AND b.not_before <= UTC_TIMESTAMP(3) ORDER BY b.not_before LIMIT ${limit}`,
   );
 }
 
@@ -113,7 +114,7 @@ async function readReady(
   const rows = await database.arrays(
     `SELECT b.dispatch_id, b.seq, d.notification_id, d.round, d.batches, b.app, b.lane, b.size, b.nonce, b.recipients,
             b.outcomes, b.trials, b.resent, b.generation, b.revision, d.request, d.due_at, d.deadline
-       FROM ${from} JOIN ${tables.dispatch} d ON d.id = b.dispatch_id WHERE d.state IN ('planning', 'sending') ${where}`,
+       FROM ${from} JOIN ${tables.dispatch} d ON d.id = b.dispatch_id ${where}`,
     values,
   );
   return rows.map((row) => ({
