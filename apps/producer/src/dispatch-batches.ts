@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type BatchJob, packDeviceTokens } from '@pushfleet/shared/domain/batch-job';
 import { type BatchProgress, encodeProgress } from '@pushfleet/shared/domain/batch-progress';
 import { normalizeDeviceToken } from '@pushfleet/shared/domain/device-token';
@@ -68,33 +69,55 @@ export class BatchDispatcher {
 
   async #fill(queues: AppQueues, lane: Lane): Promise<number> {
     const { store, config } = this.#context;
-    const load = await readLaneLoad(store, queues.app.name, lane);
+    const app = queues.app.name;
+    const key = `${app} ${lane}`;
+    const read = () =>
+      Promise.all([readRipeBatches(store, app, lane, JOBS_PER_STEP), this.#nextInRound(app, lane)]);
+    // At once, since an alert waits for each answer. A lane that was full most likely still is: then it is in vain.
+    const ahead = this.#full.has(key) ? null : read();
+    ahead?.catch(() => {}); // told below, unless the load cannot be read either
+    const load = await readLaneLoad(store, app, lane);
     const room = config.PUSHFLEET_QUEUE_LIMIT - load.recipients;
     const jobs = Math.min(JOBS_PER_STEP, JOBS_LIMIT - load.jobs);
     const recipients = Math.ceil(config.PUSHFLEET_QUEUE_LIMIT * STEP_SHARE);
-    const key = `${queues.app.name} ${lane}`;
     // A step for every batch that ends would cost ten statements each.
     if (jobs <= 0 || (room < recipients && load.jobs > 0)) {
       this.#full.add(key);
       return 0;
     }
     this.#full.delete(key);
-    const ripe = upTo(recipients, await readRipeBatches(store, queues.app.name, lane, jobs));
+    const [waited, dispatches] = await (ahead ?? read());
+    const ripe = upTo(recipients, waited.slice(0, jobs));
     const left = recipients - ripe.reduce((sum, { size }) => sum + size, 0);
     const planned =
-      left > 0 && jobs > ripe.length ? await this.#nextPlanned(queues, lane, left, jobs - ripe.length) : [];
+      left > 0 && jobs > ripe.length
+        ? await this.#nextPlanned(queues, lane, dispatches, left, jobs - ripe.length)
+        : [];
     return this.#enqueue(queues, lane, [...ripe, ...planned]);
   }
 
-  async #nextPlanned(queues: AppQueues, lane: Lane, recipients: number, jobs: number): Promise<ReadyBatch[]> {
+  /** Dispatches with planned batches, from where the round stands. */
+  async #nextInRound(app: string, lane: Lane): Promise<number[]> {
+    const { store } = this.#context;
+    const last = this.#lastServed.get(`${app} ${lane}`) ?? 0;
+    const dispatches = await readWaitingDispatches(store, app, lane, last, JOBS_PER_STEP);
+    // Round again from the first one.
+    return dispatches.length === 0 && last > 0
+      ? readWaitingDispatches(store, app, lane, 0, JOBS_PER_STEP)
+      : dispatches;
+  }
+
+  async #nextPlanned(
+    queues: AppQueues,
+    lane: Lane,
+    inRound: readonly number[],
+    recipients: number,
+    jobs: number,
+  ): Promise<ReadyBatch[]> {
     const { store, config } = this.#context;
     const app = queues.app.name;
     const key = `${app} ${lane}`;
-    const last = this.#lastServed.get(key) ?? 0;
-    let dispatches = await readWaitingDispatches(store, app, lane, last, jobs);
-    // Round again from the first one.
-    if (dispatches.length === 0 && last > 0)
-      dispatches = await readWaitingDispatches(store, app, lane, 0, jobs);
+    const dispatches = inRound.slice(0, jobs);
     if (dispatches.length === 0) {
       this.#lastServed.set(key, 0);
       return [];
@@ -124,9 +147,12 @@ export class BatchDispatcher {
     killPoint('producer.afterCommit');
     const committedAt = performance.now();
     const taken = new Set(marks);
-    const jobs = loaded
-      .filter(({ mark }) => taken.has(mark) && !mark.settled)
-      .map(({ mark, waiting }) => this.#toJob(mark, waiting));
+    const jobs: BatchJob[] = [];
+    for (const { mark, waiting } of loaded) {
+      if (!taken.has(mark) || mark.settled) continue;
+      jobs.push(this.#toJob(mark, waiting));
+      await nextTurn();
+    }
     const again = jobs.filter(({ generation }) => generation > 1);
     try {
       if (again.length > 0) await forgetAdded(queues.lanes[lane], again);
@@ -156,7 +182,8 @@ export class BatchDispatcher {
       recipients[i]!.filter((id, index) => isWaiting(batch, index) && !isPushRecipient(id)),
     );
     const stored = await readActiveDeviceTokens(store, ofRows);
-    return batches.map((batch, i) => {
+    const loaded: { mark: QueuedMark; waiting: WaitingRecipients }[] = [];
+    for (const [i, batch] of batches.entries()) {
       const waiting: WaitingRecipients = { ids: [], deviceTokens: [] };
       const outcomes = batch.outcomes === null ? Buffer.alloc(batch.size) : Buffer.from(batch.outcomes);
       let cancelled = 0;
@@ -174,11 +201,14 @@ export class BatchDispatcher {
         }
       }
       const changed = batch.outcomes !== null || cancelled > 0;
-      return {
+      loaded.push({
         mark: { batch, outcomes: changed ? outcomes : null, cancelled, settled: isSettled(outcomes) },
         waiting,
-      };
-    });
+      });
+      // What an alert waits for may have come meanwhile.
+      await nextTurn();
+    }
+    return loaded;
   }
 
   #toJob({ batch, outcomes }: QueuedMark, waiting: WaitingRecipients): BatchJob {
