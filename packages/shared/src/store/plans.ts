@@ -121,25 +121,23 @@ export async function saveSmallPlans(
   if (plans.length === 0) return [];
   return store.database.transaction(async (on) => {
     const { tables } = store;
-    const held = await on.arrays(
-      `SELECT id, fence FROM ${tables.dispatch} WHERE id IN (?) AND state = 'planning' ORDER BY id FOR UPDATE`,
-      [plans.map(({ planning }) => planning.dispatchId)],
-    );
-    const fences = new Map(held.map(([id, fence]) => [Number(id), Number(fence)]));
-    const mine = plans.filter(({ planning }) => fences.get(planning.dispatchId) === planning.fence);
+    // Of one the update says whether it is still ours.
+    const mine = plans.length === 1 ? plans : await lockOwn(store, on, plans);
     if (mine.length === 0) return [];
-    await on.change(
+    const matched = await on.change(
       `UPDATE (${mine
         .map(
           () =>
-            'SELECT ? AS id, ? AS lane, ? AS batches, ? AS recipients, ? AS direct_members, ? AS inactive, ? AS duplicates, ? AS malformed, ? AS other_app',
+            'SELECT ? AS id, ? AS fence, ? AS lane, ? AS batches, ? AS recipients, ? AS direct_members, ? AS inactive, ? AS duplicates, ? AS malformed, ? AS other_app',
         )
         .join(' UNION ALL ')}) v STRAIGHT_JOIN ${tables.dispatch} d ON d.id = v.id
           SET d.state = 'sending', d.owner = NULL, d.lease_until = NULL, d.planned_at = UTC_TIMESTAMP(3), d.lane = v.lane,
               d.batches = v.batches, d.recipients = v.recipients, d.direct_members = v.direct_members,
-              d.inactive = v.inactive, d.duplicates = v.duplicates, d.malformed = v.malformed, d.other_app = v.other_app`,
+              d.inactive = v.inactive, d.duplicates = v.duplicates, d.malformed = v.malformed, d.other_app = v.other_app
+        WHERE d.fence = v.fence AND d.state = 'planning'`,
       mine.flatMap(({ planning, page: { batches, counts, lane } }) => [
         planning.dispatchId,
+        planning.fence,
         lane,
         batches.length,
         counts.recipients,
@@ -150,9 +148,23 @@ export async function saveSmallPlans(
         counts.otherApp,
       ]),
     );
+    if (matched < mine.length) return [];
     await insertBatches(store, on, mine);
     return mine.map(({ planning }) => planning.dispatchId);
   });
+}
+
+async function lockOwn<P extends { readonly planning: Planning }>(
+  { tables }: Store,
+  on: Statements,
+  plans: readonly P[],
+): Promise<P[]> {
+  const held = await on.arrays(
+    `SELECT id, fence FROM ${tables.dispatch} WHERE id IN (?) AND state = 'planning' ORDER BY id FOR UPDATE`,
+    [plans.map(({ planning }) => planning.dispatchId)],
+  );
+  const fences = new Map(held.map(([id, fence]) => [Number(id), Number(fence)]));
+  return plans.filter(({ planning }) => fences.get(planning.dispatchId) === planning.fence);
 }
 
 function updatePlanning(

@@ -1,5 +1,5 @@
 import { idText } from './backend-schema.ts';
-import type { SqlValue } from './database.ts';
+import type { SqlValue, Statements } from './database.ts';
 import type { Store } from './store.ts';
 
 /** What waits in Redis of one lane, as MySQL knows it: late only to the safe side. */
@@ -157,6 +157,8 @@ export async function markQueued(
   marks: readonly QueuedMark[],
 ): Promise<QueuedMark[]> {
   if (marks.length === 0) return [];
+  // An alert is alone most of the time: one statement says whether it was ours, without a transaction.
+  if (marks.length === 1) return (await setQueued(database, tables.batch, marks)) === 1 ? [...marks] : [];
   return database.transaction(async (on) => {
     const rows = await on.arrays(
       `SELECT dispatch_id, seq, revision FROM ${tables.batch}
@@ -166,24 +168,32 @@ export async function markQueued(
     );
     const free = new Set(rows.map((row) => row.join('-')));
     const taken = marks.filter(({ batch }) => free.has(`${batch.dispatchId}-${batch.seq}-${batch.revision}`));
-    if (taken.length === 0) return [];
-    await on.change(
-      `UPDATE (${taken
-        .map(() => 'SELECT ? AS dispatch_id, ? AS seq, ? AS state, ? AS outcomes, ? AS cancelled')
-        .join(' UNION ALL ')}) v
-          STRAIGHT_JOIN ${tables.batch} b ON b.dispatch_id = v.dispatch_id AND b.seq = v.seq
-          SET b.state = v.state, b.generation = b.generation + 1, b.revision = b.revision + 1,
-              b.queued_at = UTC_TIMESTAMP(3), b.not_before = NULL, b.outcomes = v.outcomes,
-              b.cancelled = b.cancelled + v.cancelled,
-              b.settled_at = IF(v.state = 'settled', UTC_TIMESTAMP(3), NULL)`,
-      taken.flatMap(({ batch, outcomes, cancelled, settled }): SqlValue[] => [
-        batch.dispatchId,
-        batch.seq,
-        settled ? 'settled' : 'queued',
-        outcomes,
-        cancelled,
-      ]),
-    );
+    if (taken.length > 0) await setQueued(on, tables.batch, taken);
     return taken;
   });
+}
+
+/** @returns how many of them it were; the others have changed since they were read */
+function setQueued(on: Statements, table: string, marks: readonly QueuedMark[]): Promise<number> {
+  return on.change(
+    `UPDATE (${marks
+      .map(
+        () => 'SELECT ? AS dispatch_id, ? AS seq, ? AS revision, ? AS state, ? AS outcomes, ? AS cancelled',
+      )
+      .join(' UNION ALL ')}) v
+        STRAIGHT_JOIN ${table} b ON b.dispatch_id = v.dispatch_id AND b.seq = v.seq
+        SET b.state = v.state, b.generation = b.generation + 1, b.revision = b.revision + 1,
+            b.queued_at = UTC_TIMESTAMP(3), b.not_before = NULL, b.outcomes = v.outcomes,
+            b.cancelled = b.cancelled + v.cancelled,
+            b.settled_at = IF(v.state = 'settled', UTC_TIMESTAMP(3), NULL)
+      WHERE b.revision = v.revision AND b.state IN ('planned', 'parked')`,
+    marks.flatMap(({ batch, outcomes, cancelled, settled }): SqlValue[] => [
+      batch.dispatchId,
+      batch.seq,
+      batch.revision,
+      settled ? 'settled' : 'queued',
+      outcomes,
+      cancelled,
+    ]),
+  );
 }
