@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { NO_COUNTS } from '@pushfleet/app-producer/audience-plan';
 import { DueRowClaimer } from '@pushfleet/app-producer/claim-due-rows';
 import { AudiencePlanner } from '@pushfleet/app-producer/plan-audiences';
 import { planLargeAudience } from '@pushfleet/app-producer/plan-large-audience';
 import { decodeRecipients } from '@pushfleet/shared/domain/recipient-list';
-import { readOwnPlannings } from '@pushfleet/shared/store/plans';
+import { readOwnPlannings, saveSmallPlans } from '@pushfleet/shared/store/plans';
+import { markQueued, readPlannedBatches } from '@pushfleet/shared/store/ready-batches';
 import { insertGroup, insertNotifications, insertTokens, range } from '../harness/backend-rows.ts';
 import { deviceToken, type Fleet, startFleet } from '../harness/fleet.ts';
 import { type OpenProducer, openProducerContext } from '../harness/producer-context.ts';
@@ -40,6 +42,14 @@ async function stateOf(id: number) {
     [id],
   );
   return row;
+}
+
+async function dispatchOf(id: number): Promise<number> {
+  const [row] = await fleet.database.query<{ id: number }>(
+    'SELECT id FROM pushfleet_dispatch WHERE notification_id = ?',
+    [id],
+  );
+  return Number(row!.id);
 }
 
 /** Compared as counts: a list of thousands says nothing to a person. */
@@ -121,4 +131,29 @@ test('an audience of the largest kind whose groups changed before a take-over ha
 test('a look that finds nothing to plan is no failure', async () => {
   const planner = new AudiencePlanner(producer, () => {});
   expect([await planner.look(), await planner.lookAtFresh()]).toEqual([false, false]);
+});
+
+test('of two producers that queue the same alert at once one does, and only once', async () => {
+  for (const { lanes } of producer.queues) await lanes.urgent.obliterate();
+  await insertNotifications(fleet.database, [{ id: 1, tokenIds: [1] }]);
+  await claim();
+  await new AudiencePlanner(producer, () => {}).look();
+  const [batch] = await readPlannedBatches(producer.store, 'default', 'urgent', [await dispatchOf(1)], 1, [
+    'sending',
+  ]);
+  const mark = { batch: batch!, outcomes: null, cancelled: 0, settled: false };
+  const taken = await Promise.all([1, 2].map(() => markQueued(producer.store, [mark])));
+  expect(taken.map((marks) => marks.length).sort()).toEqual([0, 1]);
+  const rows = await fleet.database.query('SELECT state, generation, revision FROM pushfleet_batch');
+  expect(rows).toEqual([{ state: 'queued', generation: 1, revision: batch!.revision + 1 }]);
+});
+
+test('the plan of an alert that went to another producer meanwhile writes nothing', async () => {
+  await insertNotifications(fleet.database, [{ id: 1, tokenIds: [1] }]);
+  await claim();
+  const [planning] = await readOwnPlannings(producer.store, producer.owner, 'oldest', 1);
+  await fleet.database.query('UPDATE pushfleet_dispatch SET fence = fence + 1');
+  const page = { batches: [], cursor: '', counts: NO_COUNTS, lane: 'urgent', complete: true };
+  expect(await saveSmallPlans(producer.store, [{ planning: planning!, page }])).toEqual([]);
+  expect(await stateOf(1)).toMatchObject({ state: 'planning' });
 });
