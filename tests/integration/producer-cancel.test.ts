@@ -104,6 +104,22 @@ test('a cancelled notification that a worker still holds does not end', async ()
   await redis.del(`${urgent.toKey(`b-${dispatchId}-0-1`)}:lock`);
 });
 
+test('a cancelled notification whose add is still on its way does not end before that can land no more', async () => {
+  await queue([{ id: 1, tokenIds: [1] }]);
+  const { urgent } = producer.queues[0]!.lanes;
+  await urgent.obliterate();
+  const dispatchId = (await batches())[0]!.dispatch_id;
+  await cancelDispatch(producer.store, dispatchId, 'test');
+  const settler = new CancelledSettler(producer, new ResultRecorder(producer, NOBODY), 0);
+  await settler.look();
+  await settler.look();
+  expect(await batches()).toMatchObject([{ state: 'queued' }]);
+  await fleet.database.query('UPDATE pushfleet_batch SET queued_at = queued_at - INTERVAL 10 SECOND');
+  await settler.look();
+  await settler.look();
+  expect(await batches()).toMatchObject([{ state: 'settled', cancelled: 1 }]);
+});
+
 test('after Redis was emptied each app is recovered once, by one of two producers', async () => {
   await queue([
     { id: 1, tokenIds: [1] },

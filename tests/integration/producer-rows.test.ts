@@ -49,7 +49,7 @@ test('rows that the backend holds locked do not keep others from being marked se
     range(1, 450).map((id) => ({ id })),
   );
   await claimAll();
-  await fleet.database.query("UPDATE pushfleet_dispatch SET state = 'sending', planned_at = NOW()");
+  await fleet.database.query("UPDATE pushfleet_dispatch SET state = 'sending', owner = NULL");
   const backend = await mysql.createConnection(fleet.database.url);
   try {
     await backend.query('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED');

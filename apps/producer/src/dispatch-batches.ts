@@ -33,8 +33,6 @@ const JOBS_LIMIT = 5_000;
 const JOBS_PER_STEP = 200;
 /** Share of a lane's room that one step may fill: several producers overshoot by so much each. */
 const STEP_SHARE = 0.08;
-const PLANNED_TO_THE_END = ['sending'] as const;
-const ALSO_WHILE_PLANNING = ['planning', 'sending'] as const;
 /** A producer that was stopped between commit and add must not add any more: the reconciler has it then. */
 const ADD_WITHIN_MS = 5_000;
 
@@ -127,8 +125,8 @@ export class BatchDispatcher {
       1,
       Math.min(Math.floor(wanted / dispatches.length), Math.floor(jobs / dispatches.length)),
     );
-    const states = this.#context.rightOfWay.alertsComeIn ? PLANNED_TO_THE_END : ALSO_WHILE_PLANNING;
-    const batches = await readPlannedBatches(store, app, lane, dispatches, each, states);
+    const whilePlanned = this.#context.rightOfWay.alertsComeIn ? [] : [...this.#context.sentWhilePlanned];
+    const batches = await readPlannedBatches(store, app, lane, dispatches, each, whilePlanned);
     const taken = upTo(recipients, batches);
     // Those that are held have none to give: the round goes on behind them.
     this.#lastServed.set(key, taken.at(-1)?.dispatchId ?? dispatches.at(-1) ?? 0);

@@ -46,9 +46,16 @@ export async function planLargeAudience(
   if (planning.batches > 0) await takeWhatIsPlanned(context, planning, taken.take);
   const scan = new AudienceScan(context, planning, plan, taken, startedAt);
   const { start, isAgain } = parseCursor(planning.cursor, lists);
-  await scan.run(lists, start, isAgain);
-  await scan.untilListsRest(lists);
-  if (!plan.signal.aborted) await scan.finish();
+  // Not where a device that is pushed to could come into the audience once more: by an app that registers anew when
+  // it is opened, with a device token of which this process does not know that it was taken.
+  if (taken.knowsAll && planning.batches === 0) context.sentWhilePlanned.add(planning.dispatchId);
+  try {
+    await scan.run(lists, start, isAgain);
+    await scan.untilListsRest(lists);
+    if (!plan.signal.aborted) await scan.finish();
+  } finally {
+    context.sentWhilePlanned.delete(planning.dispatchId);
+  }
 }
 
 /** Whether a backend has added nothing meanwhile. */

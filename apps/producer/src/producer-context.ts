@@ -27,6 +27,8 @@ export interface ProducerContext {
   /** Names this process in claims and leases. */
   readonly owner: string;
   readonly rightOfWay: RightOfWay;
+  /** Dispatches that this producer is planning, and whose batches may be queued meanwhile. */
+  readonly sentWhilePlanned: Set<number>;
   readonly tracing: Tracing;
   readonly log: Log;
 }

@@ -101,7 +101,7 @@ async function withoutBusy(
   const withdrawn = await withdrawJobs(redis, Object.values(own.lanes), batches);
   const unrecorded = await readUnrecordedBatches(redis, own.results);
   return batches.filter(
-    ({ dispatchId, seq }, i) => withdrawn[i]!.kind === 'gone' && !unrecorded.has(`${dispatchId}-${seq}`),
+    ({ dispatchId, seq }, i) => withdrawn[i]!.kind !== 'running' && !unrecorded.has(`${dispatchId}-${seq}`),
   );
 }
 

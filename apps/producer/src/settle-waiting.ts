@@ -13,6 +13,7 @@ import {
 } from '@pushfleet/shared/store/settle';
 import type { ProducerContext } from './producer-context.ts';
 import { traceSettled } from './producer-spans.ts';
+import { MIN_AGE_MS } from './reconcile.ts';
 import type { ResultRecorder } from './record-results.ts';
 
 const AT_ONCE = 200;
@@ -76,7 +77,10 @@ export class CancelledSettler {
     for (const [i, batch] of batches.entries()) {
       const withdrawal = withdrawn[i]!;
       if (withdrawal.kind === 'running' || unrecorded.has(`${dispatchId}-${batch.seq}`)) left++;
-      else if (!batch.settled) await this.#park(batch, withdrawal.checkpoint);
+      // Its add may still be on its way, and would land when workers have forgotten the cancel.
+      else if (withdrawal.kind === 'absent' && !batch.settled && batch.queuedForMs < MIN_AGE_MS) left++;
+      else if (!batch.settled)
+        await this.#park(batch, withdrawal.kind === 'gone' ? withdrawal.checkpoint : null);
     }
     return left;
   }

@@ -74,6 +74,7 @@ export async function openProducer(
       fleet,
       owner: `${hostname().slice(0, 32)}-${process.pid}-${randomBytes(3).toString('hex')}`,
       rightOfWay: new RightOfWay(),
+      sentWhilePlanned: new Set(),
       tracing,
       log,
     };

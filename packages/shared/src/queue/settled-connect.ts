@@ -11,6 +11,7 @@ export function withSettledConnect(client: Cluster): Cluster {
   const duplicate = client.duplicate.bind(client) as (...args: Parameters<Cluster['duplicate']>) => Cluster;
   // One for all attempts: ioredis, too, makes each of its own by this method.
   let waiting: Waiting | null = null;
+  let attempts = 0;
   const settle = (error?: unknown) => {
     if (error === undefined) waiting?.resolve();
     else waiting?.reject(error);
@@ -22,7 +23,12 @@ export function withSettledConnect(client: Cluster): Cluster {
     if (['connecting', 'connect', 'ready'].includes(client.status)) return connect(); // it refuses
     waiting ??= newWaiting();
     const { promise } = waiting;
-    connect().then(() => settle(), settle);
+    const attempt = ++attempts;
+    connect().then(
+      () => settle(),
+      // An attempt that was given up says nothing about the one after it.
+      (error: unknown) => attempt === attempts && settle(error),
+    );
     return promise;
   };
   client.duplicate = ((...args: Parameters<Cluster['duplicate']>) =>

@@ -16,7 +16,7 @@ interface FinishedDispatch {
 export type Among = { readonly ids: readonly number[] } | { readonly after: number };
 
 /**
- * Dispatches that are planned to their end, without an open batch, in the order of their ids. The index is named because that order
+ * Dispatches without an open batch that nobody plans any more (those have an owner), in the order of their ids. The index is named because that order
  * would make the server walk all dispatches that ever were.
  */
 export async function readFinishedDispatches(
@@ -29,7 +29,7 @@ export async function readFinishedDispatches(
     `SELECT d.id, d.notification_id,
             EXISTS (SELECT 1 FROM ${tables.batch} x WHERE x.dispatch_id = d.id AND x.expired > 0)
        FROM ${tables.dispatch} d ${'ids' in among ? '' : 'USE INDEX (by_state)'}
-      WHERE d.state IN ('sending', 'held') AND d.planned_at IS NOT NULL AND ${'ids' in among ? 'd.id IN (?)' : 'd.id > ?'}
+      WHERE d.state IN ('sending', 'held') AND d.owner IS NULL AND ${'ids' in among ? 'd.id IN (?)' : 'd.id > ?'}
         AND NOT EXISTS (SELECT 1 FROM ${tables.batch} b WHERE b.dispatch_id = d.id AND b.state <> 'settled')
       ORDER BY d.id LIMIT ${limit}`,
     ['ids' in among ? among.ids : among.after],

@@ -48,7 +48,7 @@ export async function readBrakeFigures(
   }));
 }
 
-/** Dispatches under way, not released, in the order of their ids. */
+/** Dispatches under way of which something may have been sent, not released, in the order of their ids. */
 export async function readHoldable(
   { database, tables }: Store,
   after: number,
@@ -56,7 +56,7 @@ export async function readHoldable(
 ): Promise<number[]> {
   const rows = await database.arrays(
     `SELECT id FROM ${tables.dispatch} USE INDEX (by_state)
-      WHERE state = 'sending' AND released_at IS NULL AND id > ? ORDER BY id LIMIT ${limit}`,
+      WHERE state IN ('planning', 'sending') AND batches > 0 AND released_at IS NULL AND id > ? ORDER BY id LIMIT ${limit}`,
     [after],
   );
   return rows.map(([id]) => Number(id));
@@ -76,14 +76,14 @@ export async function holdDispatch(
   return matched === 1;
 }
 
-/** Lets a held dispatch go on. False when it is not held. */
+/** Lets a held dispatch go on, with its planning where that has an owner. False when it is not held. */
 export async function releaseDispatch(
   { database, tables }: Store,
   dispatchId: number,
   by: string,
 ): Promise<boolean> {
   const matched = await database.change(
-    `UPDATE ${tables.dispatch} SET state = IF(planned_at IS NULL, 'planning', 'sending'), released_at = UTC_TIMESTAMP(3), released_by = ?
+    `UPDATE ${tables.dispatch} SET state = IF(owner IS NULL, 'sending', 'planning'), released_at = UTC_TIMESTAMP(3), released_by = ?
       WHERE id = ? AND state = 'held'`,
     [by.slice(0, 190), dispatchId],
   );

@@ -41,7 +41,12 @@ export async function readLongQueued(
   return rows.map((row) => ({ ...toQueued(row), queuedAt: String(row[5]) }));
 }
 
-export type BatchInRedis = QueuedBatch & { readonly app: string; readonly settled: boolean };
+export type BatchInRedis = QueuedBatch & {
+  readonly app: string;
+  readonly settled: boolean;
+  /** Milliseconds since it was marked queued, by MySQL's clock. */
+  readonly queuedForMs: number;
+};
 
 /** Batches of a dispatch that have a job in Redis: queued ones, and settled ones that somebody could retry there. */
 export async function readBatchesInRedis(
@@ -49,11 +54,17 @@ export async function readBatchesInRedis(
   dispatchId: number,
 ): Promise<BatchInRedis[]> {
   const rows = await database.arrays(
-    `SELECT dispatch_id, seq, generation, revision, nonce, app, state = 'settled' FROM ${tables.batch}
+    `SELECT dispatch_id, seq, generation, revision, nonce, app, state = 'settled',
+            TIMESTAMPDIFF(MICROSECOND, queued_at, UTC_TIMESTAMP(3)) / 1000 FROM ${tables.batch}
       WHERE dispatch_id = ? AND (state = 'queued' OR (state = 'settled' AND failed > 0))`,
     [dispatchId],
   );
-  return rows.map((row) => ({ ...toQueued(row), app: String(row[5]), settled: Number(row[6]) === 1 }));
+  return rows.map((row) => ({
+    ...toQueued(row),
+    app: String(row[5]),
+    settled: Number(row[6]) === 1,
+    queuedForMs: Number(row[7]),
+  }));
 }
 
 /** What MySQL says of a batch that has a job in Redis. */

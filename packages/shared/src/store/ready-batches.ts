@@ -59,8 +59,9 @@ export async function readWaitingDispatches(
 }
 
 /**
- * The first planned batches of those of these dispatches that are in one of the states, dispatch by dispatch. What
- * stands in a batch of one that is still being planned is in no other, whatever comes behind it.
+ * The first planned batches of each of these dispatches, dispatch by dispatch, once they are planned to their end.
+ *
+ * @param whilePlanned dispatches whose batches may go earlier
  */
 export async function readPlannedBatches(
   store: Store,
@@ -68,7 +69,7 @@ export async function readPlannedBatches(
   lane: string,
   dispatchIds: readonly number[],
   perDispatch: number,
-  states: readonly ('planning' | 'sending')[],
+  whilePlanned: readonly number[],
 ): Promise<ReadyBatch[]> {
   if (dispatchIds.length === 0) return [];
   const { tables } = store;
@@ -83,8 +84,11 @@ export async function readPlannedBatches(
   const batches = await readReady(
     store,
     `(${branches.join(' UNION ALL ')}) p JOIN ${tables.batch} b ON b.dispatch_id = p.dispatch_id AND b.seq = p.seq`,
-    [...dispatchIds.flatMap((id) => [app, lane, id]), [...states]],
-    'WHERE d.state IN (?)',
+    [
+      ...dispatchIds.flatMap((id) => [app, lane, id]),
+      ...(whilePlanned.length > 0 ? [[...whilePlanned]] : []),
+    ],
+    `WHERE d.state = 'sending'${whilePlanned.length > 0 ? " OR (d.state = 'planning' AND d.id IN (?))" : ''}`,
   );
   // The order of a join is nobody's promise, and where the round goes on depends on it.
   return batches.sort((a, b) => a.dispatchId - b.dispatchId || a.seq - b.seq);
@@ -101,7 +105,7 @@ export async function readRipeBatches(
     store,
     `${store.tables.batch} b`,
     [app, lane],
-    `WHERE d.state IN ('planning', 'sending') AND b.app = ? AND b.lane = ? AND b.state = 'parked' AND b.not_before <= UTC_TIMESTAMP(3) ORDER BY b.not_before LIMIT ${limit}`,
+    `WHERE d.state = 'sending' AND b.app = ? AND b.lane = ? AND b.state = 'parked' AND b.not_before <= UTC_TIMESTAMP(3) ORDER BY b.not_before LIMIT ${limit}`,
   );
 }
 
