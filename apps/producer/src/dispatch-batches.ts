@@ -44,8 +44,6 @@ export class BatchDispatcher {
   readonly #context: ProducerContext;
   /** Where the round through the running dispatches stands, per app and lane. */
   readonly #lastServed = new Map<string, number>();
-  /** Lanes of apps without room for a whole step when last looked at. */
-  readonly #full = new Set<string>();
 
   constructor(context: ProducerContext) {
     this.#context = context;
@@ -62,28 +60,25 @@ export class BatchDispatcher {
 
   /** Whether an ended batch makes room that somebody waits for. */
   isFull(lane: Lane): boolean {
-    return this.#context.queues.some(({ app }) => this.#full.has(`${app.name} ${lane}`));
+    return this.#context.queues.some(({ app }) => this.#context.fullLanes.has(app.name, lane));
   }
 
   async #fill(queues: AppQueues, lane: Lane): Promise<number> {
-    const { store, config } = this.#context;
+    const { store, config, fullLanes } = this.#context;
     const app = queues.app.name;
-    const key = `${app} ${lane}`;
     const read = () =>
       Promise.all([readRipeBatches(store, app, lane, JOBS_PER_STEP), this.#nextInRound(app, lane)]);
     // At once, since an alert waits for each answer. A lane that was full most likely still is: then it is in vain.
-    const ahead = this.#full.has(key) ? null : read();
+    const ahead = fullLanes.has(app, lane) ? null : read();
     ahead?.catch(() => {}); // told below, unless the load cannot be read either
     const load = await readLaneLoad(store, app, lane);
     const room = config.PUSHFLEET_QUEUE_LIMIT - load.recipients;
     const jobs = Math.min(JOBS_PER_STEP, JOBS_LIMIT - load.jobs);
     const recipients = Math.ceil(config.PUSHFLEET_QUEUE_LIMIT * STEP_SHARE);
     // A step for every batch that ends would cost ten statements each.
-    if (jobs <= 0 || (room < recipients && load.jobs > 0)) {
-      this.#full.add(key);
-      return 0;
-    }
-    this.#full.delete(key);
+    const isFull = jobs <= 0 || (room < recipients && load.jobs > 0);
+    fullLanes.set(app, lane, isFull);
+    if (isFull) return 0;
     const [waited, dispatches] = await (ahead ?? read());
     const ripe = upTo(recipients, waited.slice(0, jobs));
     const left = recipients - ripe.reduce((sum, { size }) => sum + size, 0);

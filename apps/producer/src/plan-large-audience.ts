@@ -21,6 +21,8 @@ import type { ProducerContext } from './producer-context.ts';
 import { tracePlanned } from './producer-spans.ts';
 
 const GRACE_MS = 5_000;
+/** Before each page while workers wait for what is planned already: queueing it goes first. */
+const REST_MS = 25;
 
 interface LargePlan {
   /** Memberships counted before the scan: decides how repeats are found. */
@@ -42,7 +44,7 @@ export async function planLargeAudience(
   plan: LargePlan,
 ): Promise<void> {
   const startedAt = Date.now();
-  const taken = await findRepeats(audienceOf(context, planning, lists, plan.signal), plan.memberships);
+  const taken = await findRepeats(audienceOf(context, planning, lists, plan), plan.memberships);
   if (planning.batches > 0) await takeWhatIsPlanned(context, planning, taken.take);
   const scan = new AudienceScan(context, planning, plan, taken, startedAt);
   const { start, isAgain } = parseCursor(planning.cursor, lists);
@@ -104,7 +106,7 @@ class AudienceScan {
       tokenGroups: lists.groupIds.length,
     };
     await forEachPage(
-      audienceOf(this.#context, this.#planning, lists, this.#plan.signal),
+      audienceOf(this.#context, this.#planning, lists, this.#plan),
       start,
       async (page, cursor) => {
         const members =
@@ -194,9 +196,9 @@ async function takeWhatIsPlanned(
 
 function audienceOf(
   context: ProducerContext,
-  { notificationId, app }: Planning,
+  { dispatchId, notificationId, app }: Planning,
   lists: AudienceLists,
-  signal: AbortSignal,
+  { lane, signal }: LargePlan,
 ): PagedAudience {
   return {
     store: context.store,
@@ -204,7 +206,10 @@ function audienceOf(
     lists,
     filter: appFilterOf(context, app),
     signal,
-    giveWay: () => context.rightOfWay.giveWay(),
+    async giveWay() {
+      await context.rightOfWay.giveWay();
+      if (context.sentWhilePlanned.has(dispatchId) && !context.fullLanes.has(app, lane)) await sleep(REST_MS);
+    },
   };
 }
 

@@ -37,9 +37,9 @@ export class Lanes {
   #movedAt = performance.now();
 
   constructor(private readonly options: LanesOptions) {
-    // Three windows full: while some batches wait for their last answers others keep the window full. With two
-    // it is not, since batches that begin together end together.
-    const maxRecipients = Math.max(2_000, 3 * options.maxInFlight);
+    // Five windows full: while batches wait for their last answers, and for Redis to take their results, others must
+    // keep the window full; those that begin together also end together.
+    const maxRecipients = Math.max(2_000, 5 * options.maxInFlight);
     this.#workers = LANES.map(
       (lane) =>
         new LaneWorker({
