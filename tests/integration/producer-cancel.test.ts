@@ -114,10 +114,13 @@ test('a cancelled notification whose add is still on its way does not end before
   await settler.look();
   await settler.look();
   expect(await batches()).toMatchObject([{ state: 'queued' }]);
+  const ended = 'SELECT 1 FROM pushfleet_dispatch WHERE finished_at IS NOT NULL';
+  expect(await fleet.database.query(ended)).toEqual([]);
   await fleet.database.query('UPDATE pushfleet_batch SET queued_at = queued_at - INTERVAL 10 SECOND');
   await settler.look();
   await settler.look();
   expect(await batches()).toMatchObject([{ state: 'settled', cancelled: 1 }]);
+  expect(await fleet.database.query(ended)).toHaveLength(1);
 });
 
 test('after Redis was emptied each app is recovered once, by one of two producers', async () => {

@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { Brake } from '@pushfleet/app-producer/brake';
 import { DueRowClaimer } from '@pushfleet/app-producer/claim-due-rows';
 import { DispatchCompleter } from '@pushfleet/app-producer/complete-dispatches';
 import { BatchDispatcher } from '@pushfleet/app-producer/dispatch-batches';
+import { AudiencePlanner } from '@pushfleet/app-producer/plan-audiences';
 import { planLargeAudience } from '@pushfleet/app-producer/plan-large-audience';
 import { registerApps } from '@pushfleet/app-producer/publish-control';
 import { ResultRecorder } from '@pushfleet/app-producer/record-results';
@@ -144,6 +146,23 @@ test('while alerts come in it is planned to its end first', async () => {
   await plan();
   await dispatch({ alertsComeIn: true });
   expect(await recipientsBy('queued')).toBe(AUDIENCE);
+});
+
+test('planner and dispatcher of one producer: what the first page brought is queued before the last is planned', async () => {
+  await again();
+  const rightOfWay = { alertsComeIn: false, giveWay: () => sleep(300) } as unknown as RightOfWay;
+  const context = { ...producer, rightOfWay };
+  const planner = new AudiencePlanner(context, () => {});
+  const dispatcher = new BatchDispatcher(context);
+  let early = 0;
+  for (let tries = 0; early === 0 && tries < 300; tries++) {
+    await planner.look();
+    await dispatcher.look('bulk');
+    if ((await dispatchState()).state !== 'planning') break;
+    early = await recipientsBy('queued');
+  }
+  await planner.stop();
+  expect(early).toBeGreaterThanOrEqual(PAGE);
 });
 
 test('only the producer that plans it knows that it may go, and only while every device token is remembered', async () => {

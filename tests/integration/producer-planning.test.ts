@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { NO_COUNTS } from '@pushfleet/app-producer/audience-plan';
+import { NO_COUNTS, sortMembers, toBatches } from '@pushfleet/app-producer/audience-plan';
 import { DueRowClaimer } from '@pushfleet/app-producer/claim-due-rows';
 import { AudiencePlanner } from '@pushfleet/app-producer/plan-audiences';
 import { planLargeAudience } from '@pushfleet/app-producer/plan-large-audience';
@@ -138,7 +138,14 @@ test('of two producers that queue the same alert at once one does, and only once
   await insertNotifications(fleet.database, [{ id: 1, tokenIds: [1] }]);
   await claim();
   await new AudiencePlanner(producer, () => {}).look();
-  const [batch] = await readPlannedBatches(producer.store, 'default', 'urgent', [await dispatchOf(1)], 1, []);
+  const [batch] = await readPlannedBatches(
+    producer.store,
+    'default',
+    'urgent',
+    [await dispatchOf(1)],
+    1,
+    null,
+  );
   const mark = { batch: batch!, outcomes: null, cancelled: 0, settled: false };
   const taken = await Promise.all([1, 2].map(() => markQueued(producer.store, [mark])));
   expect(taken.map((marks) => marks.length).sort()).toEqual([0, 1]);
@@ -151,7 +158,11 @@ test('the plan of an alert that went to another producer meanwhile writes nothin
   await claim();
   const [planning] = await readOwnPlannings(producer.store, producer.owner, 'oldest', 1);
   await fleet.database.query('UPDATE pushfleet_dispatch SET fence = fence + 1');
-  const page = { batches: [], cursor: '', counts: NO_COUNTS, lane: 'urgent', complete: true };
+  const members = [{ tokenId: '1', deviceToken: deviceToken(1), active: true, ofApp: true }];
+  const sorted = sortMembers(members, () => true, NO_COUNTS);
+  const batches = toBatches(planning!.dispatchId, 'integer', 0, 500, sorted);
+  const page = { batches, cursor: '', counts: sorted.counts, lane: 'urgent', complete: true };
   expect(await saveSmallPlans(producer.store, [{ planning: planning!, page }])).toEqual([]);
   expect(await stateOf(1)).toMatchObject({ state: 'planning' });
+  expect(await plannedIds()).toEqual([]);
 });

@@ -120,7 +120,9 @@ export class BatchDispatcher {
       1,
       Math.min(Math.floor(wanted / dispatches.length), Math.floor(jobs / dispatches.length)),
     );
-    const whilePlanned = this.#context.rightOfWay.alertsComeIn ? [] : [...this.#context.sentWhilePlanned];
+    const { rightOfWay, sentWhilePlanned, owner } = this.#context;
+    const isOverlapped = sentWhilePlanned.size > 0 && !rightOfWay.alertsComeIn;
+    const whilePlanned = isOverlapped ? { owner, dispatchIds: [...sentWhilePlanned] } : null;
     const batches = await readPlannedBatches(store, app, lane, dispatches, each, whilePlanned);
     const taken = upTo(recipients, batches);
     // Those that are held have none to give: the round goes on behind them.
@@ -133,12 +135,12 @@ export class BatchDispatcher {
     const { store, log } = this.#context;
     const startedAt = Date.now();
     const loaded = await this.#loadDeviceTokens(batches);
+    const markedAt = performance.now();
     const marks = await markQueued(
       store,
       loaded.map(({ mark }) => mark),
     );
     killPoint('producer.afterCommit');
-    const committedAt = performance.now();
     const taken = new Set(marks);
     const jobs: BatchJob[] = [];
     for (const { mark, waiting } of loaded) {
@@ -149,7 +151,7 @@ export class BatchDispatcher {
     const again = jobs.filter(({ generation }) => generation > 1);
     try {
       if (again.length > 0) await forgetAdded(queues.lanes[lane], again);
-      if (performance.now() - committedAt > ADD_WITHIN_MS)
+      if (performance.now() - markedAt > ADD_WITHIN_MS)
         throw new Error('this process was stopped before it could add them');
       await addBatches(queues.lanes[lane], jobs);
       killPoint('producer.afterAdd');

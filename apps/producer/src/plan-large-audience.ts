@@ -21,7 +21,7 @@ import type { ProducerContext } from './producer-context.ts';
 import { tracePlanned } from './producer-spans.ts';
 
 const GRACE_MS = 5_000;
-/** Before each page while workers wait for what is planned already: queueing it goes first. */
+/** After each page while workers could take what is planned already: queueing it goes first. */
 const REST_MS = 25;
 
 interface LargePlan {
@@ -44,7 +44,7 @@ export async function planLargeAudience(
   plan: LargePlan,
 ): Promise<void> {
   const startedAt = Date.now();
-  const taken = await findRepeats(audienceOf(context, planning, lists, plan), plan.memberships);
+  const taken = await findRepeats(audienceOf(context, planning, lists, plan.signal), plan.memberships);
   if (planning.batches > 0) await takeWhatIsPlanned(context, planning, taken.take);
   const scan = new AudienceScan(context, planning, plan, taken, startedAt);
   const { start, isAgain } = parseCursor(planning.cursor, lists);
@@ -106,11 +106,11 @@ class AudienceScan {
       tokenGroups: lists.groupIds.length,
     };
     await forEachPage(
-      audienceOf(this.#context, this.#planning, lists, this.#plan),
+      audienceOf(this.#context, this.#planning, lists, this.#plan.signal),
       start,
       async (page, cursor) => {
-        const members =
-          isAgain && !this.#taken.knowsAll ? await withoutPlanned(store, dispatchId, page) : page;
+        // By their ids too: a device token may have changed in place since.
+        const members = isAgain ? await withoutPlanned(store, dispatchId, page) : page;
         const sorted = sortMembers(members, this.#taken.take, this.#counts);
         const { recipients, malformed } = sorted.counts;
         // Its own recipients are no duplicates, and who was left out before is counted already.
@@ -122,8 +122,17 @@ class AudienceScan {
         await savePlannedPage(store, this.#planning, { ...planned, complete: false }, this.#nextSeq);
         killPoint('producer.afterPage');
         this.#nextSeq += batches.length;
+        if (this.#isOutrunning()) await sleep(REST_MS);
       },
     );
+  }
+
+  /** Whether the queueing of this campaign is behind its planning, and nothing else keeps it back. */
+  #isOutrunning(): boolean {
+    const { sentWhilePlanned, fullLanes, rightOfWay, redis } = this.#context;
+    const { lane } = this.#plan;
+    if (lane !== 'bulk' || !sentWhilePlanned.has(this.#planning.dispatchId)) return false;
+    return redis.status === 'ready' && !rightOfWay.alertsComeIn && !fullLanes.has(this.#planning.app, lane);
   }
 
   /** A backend without transactions may still be inserting: looks again while the lists change. */
@@ -196,9 +205,9 @@ async function takeWhatIsPlanned(
 
 function audienceOf(
   context: ProducerContext,
-  { dispatchId, notificationId, app }: Planning,
+  { notificationId, app }: Planning,
   lists: AudienceLists,
-  { lane, signal }: LargePlan,
+  signal: AbortSignal,
 ): PagedAudience {
   return {
     store: context.store,
@@ -206,10 +215,7 @@ function audienceOf(
     lists,
     filter: appFilterOf(context, app),
     signal,
-    async giveWay() {
-      await context.rightOfWay.giveWay();
-      if (context.sentWhilePlanned.has(dispatchId) && !context.fullLanes.has(app, lane)) await sleep(REST_MS);
-    },
+    giveWay: () => context.rightOfWay.giveWay(),
   };
 }
 

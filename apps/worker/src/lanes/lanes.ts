@@ -37,9 +37,10 @@ export class Lanes {
   #movedAt = performance.now();
 
   constructor(private readonly options: LanesOptions) {
-    // Five windows full: while batches wait for their last answers, and for Redis to take their results, others must
-    // keep the window full; those that begin together also end together.
-    const maxRecipients = Math.max(2_000, 5 * options.maxInFlight);
+    // Five windows full, of large windows two: while batches wait for their last answers, and for Redis to take their
+    // results, others must keep the window full; those that begin together also end together.
+    const { maxInFlight } = options;
+    const maxRecipients = Math.max(2_000, 2 * maxInFlight, Math.min(5 * maxInFlight, 5_000));
     this.#workers = LANES.map(
       (lane) =>
         new LaneWorker({

@@ -8,7 +8,7 @@ export type Withdrawal =
   | { readonly kind: 'running' }
   /** It is in no lane any more; with the checkpoint that it left, if any. */
   | { readonly kind: 'gone'; readonly checkpoint: string | null }
-  /** It was in no lane to begin with. */
+  /** It was in no lane to begin with: it has ended, or was never added. */
   | { readonly kind: 'absent' };
 
 /** Takes jobs of batches out of their lanes, unless a worker holds them: whoever waits there is not sent to. */

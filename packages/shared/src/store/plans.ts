@@ -148,7 +148,10 @@ export async function saveSmallPlans(
         counts.otherApp,
       ]),
     );
-    if (matched < mine.length) return [];
+    if (matched < mine.length) {
+      if (mine.length === 1) return [];
+      throw new Error(`${mine.length} plans were locked, and ${matched} of them could be written`);
+    }
     await insertBatches(store, on, mine);
     return mine.map(({ planning }) => planning.dispatchId);
   });

@@ -61,7 +61,7 @@ export async function readWaitingDispatches(
 /**
  * The first planned batches of each of these dispatches, dispatch by dispatch, once they are planned to their end.
  *
- * @param whilePlanned dispatches whose batches may go earlier
+ * @param whilePlanned dispatches whose batches may go earlier, as long as this producer plans them
  */
 export async function readPlannedBatches(
   store: Store,
@@ -69,7 +69,7 @@ export async function readPlannedBatches(
   lane: string,
   dispatchIds: readonly number[],
   perDispatch: number,
-  whilePlanned: readonly number[],
+  whilePlanned: { readonly owner: string; readonly dispatchIds: readonly number[] } | null,
 ): Promise<ReadyBatch[]> {
   if (dispatchIds.length === 0) return [];
   const { tables } = store;
@@ -86,9 +86,9 @@ export async function readPlannedBatches(
     `(${branches.join(' UNION ALL ')}) p JOIN ${tables.batch} b ON b.dispatch_id = p.dispatch_id AND b.seq = p.seq`,
     [
       ...dispatchIds.flatMap((id) => [app, lane, id]),
-      ...(whilePlanned.length > 0 ? [[...whilePlanned]] : []),
+      ...(whilePlanned === null ? [] : [whilePlanned.owner, [...whilePlanned.dispatchIds]]),
     ],
-    `WHERE d.state = 'sending'${whilePlanned.length > 0 ? " OR (d.state = 'planning' AND d.id IN (?))" : ''}`,
+    `WHERE d.state = 'sending'${whilePlanned === null ? '' : " OR (d.state = 'planning' AND d.owner = ? AND d.id IN (?))"}`,
   );
   // The order of a join is nobody's promise, and where the round goes on depends on it.
   return batches.sort((a, b) => a.dispatchId - b.dispatchId || a.seq - b.seq);
