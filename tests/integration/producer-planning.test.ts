@@ -147,6 +147,9 @@ test('of two producers that queue the same alert at once one does, and only once
     null,
   );
   const mark = { batch: batch!, outcomes: null, cancelled: 0, settled: false };
+  // What has changed since it was read is nobody's, though it waits again.
+  const stale = { ...mark, batch: { ...batch!, revision: batch!.revision - 1 } };
+  expect(await markQueued(producer.store, [stale])).toEqual([]);
   const taken = await Promise.all([1, 2].map(() => markQueued(producer.store, [mark])));
   expect(taken.map((marks) => marks.length).sort()).toEqual([0, 1]);
   const rows = await fleet.database.query('SELECT state, generation, revision FROM pushfleet_batch');
