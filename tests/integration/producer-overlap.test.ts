@@ -167,13 +167,39 @@ test('planner and dispatcher of one producer: what the first page brought is que
 
 test('only the producer that plans it knows that it may go, and only while every device token is remembered', async () => {
   await dispatch({ byAnother: true });
+  await fleet.database.query("UPDATE pushfleet_dispatch SET owner = 'who took it over'");
+  await dispatch();
   expect(await recipientsBy('planned')).toBe(PAGE);
+  await fleet.database.query('UPDATE pushfleet_dispatch SET owner = ?', [producer.owner]);
   // After a take-over, or a break, some of those taken are known by their rows alone, which may be gone.
   expect(await plan()).toBe(false);
   await again();
   expect(await plan({ memberships: 2_000_000 })).toBe(false);
   await again();
   expect(await plan()).toBe(true);
+});
+
+test('a device token that changes in its row while lists still grow makes no second recipient of that row', async () => {
+  await again();
+  const [planning] = await readOwnPlannings(producer.store, producer.owner, 'oldest', 1);
+  const changed = deviceToken(AUDIENCE + 1);
+  const rightOfWay = {
+    async giveWay() {
+      await fleet.database.query(
+        'UPDATE token SET token = ? WHERE id = ? AND ? < (SELECT COUNT(*) FROM pushfleet_batch)',
+        [changed, 1, 0],
+      );
+      await fleet.database.query('INSERT IGNORE INTO notification_token VALUES (1, 2)');
+    },
+  };
+  const context = { ...producer, rightOfWay } as unknown as OpenProducer;
+  const lists = { groupIds: ['1'], directMembers: 0 };
+  const signal = new AbortController().signal;
+  await planLargeAudience(context, planning!, lists, { memberships: AUDIENCE, lane: 'bulk', signal });
+  const [token] = await fleet.database.query('SELECT token FROM token WHERE id = 1');
+  await fleet.database.query('UPDATE token SET token = ? WHERE id = 1', [deviceToken(1)]);
+  expect(token).toEqual({ token: changed });
+  expect(await recipientsBy('planned')).toBe(AUDIENCE);
 });
 
 test('the brake holds it while it is being planned: nothing more goes to Redis, and it is planned to its end', async () => {

@@ -67,7 +67,7 @@ interface Page {
 export interface TakenDeviceTokens {
   /** @returns false when it is in the audience already */
   readonly take: (deviceToken: string) => boolean;
-  /** False: it knows only those that may come twice in one scan, and a second scan must look at ids too. */
+  /** False: it knows only those that may come twice in one scan. */
   readonly knowsAll: boolean;
 }
 

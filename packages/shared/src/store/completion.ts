@@ -16,8 +16,8 @@ interface FinishedDispatch {
 export type Among = { readonly ids: readonly number[] } | { readonly after: number };
 
 /**
- * Dispatches without an open batch that nobody plans any more (those have an owner), in the order of their ids. The index is named because that order
- * would make the server walk all dispatches that ever were.
+ * Dispatches under way without an open batch that nobody plans any more (what is planned has an owner), in the order
+ * of their ids. The index is named because that order would make the server walk all dispatches that ever were.
  */
 export async function readFinishedDispatches(
   { database, tables }: Store,

@@ -62,7 +62,10 @@ export async function readHoldable(
   return rows.map(([id]) => Number(id));
 }
 
-/** Holds a dispatch: nothing of it is queued any more, also what is still being planned. False when it has ended, or was released before. */
+/**
+ * Holds a dispatch, also one that is still being planned: nothing of it is queued any more. False when it has ended,
+ * or was released before.
+ */
 export async function holdDispatch(
   { database, tables }: Store,
   dispatchId: number,
