@@ -133,6 +133,7 @@ export const EVENT_MEANINGS = {
     'Planning one audience broke off; it goes on where it was.',
     'Repeated: what the error says, mostly a view or column of the mapping.',
   ],
+  'planning.left': ['What was just claimed could not be planned at once; the next look at MySQL plans it.'],
   'planning.takenOver': ['Another producer fell silent while planning; this one goes on with it.'],
   'probe.answered': ['A probe was refused or got no answer; the next one comes later.'],
   'probe.waits': ['A probe is due and no push waits to probe with; the next push finds out.'],

@@ -1,7 +1,7 @@
 import { newProgress } from '@pushfleet/shared/domain/batch-progress';
 import { ACCEPTED, REJECTED, RETIRED } from '@pushfleet/shared/domain/outcomes';
 import { encodeRecipients, idRange } from '@pushfleet/shared/domain/recipient-list';
-import { claimRows, freezeClaims } from '@pushfleet/shared/store/claims';
+import { freezeClaims, insertClaims, readClaims } from '@pushfleet/shared/store/claims';
 import { readOwnPlannings, saveSmallPlans } from '@pushfleet/shared/store/plans';
 import { recordTellings } from '@pushfleet/shared/store/record';
 import { insertNotifications, insertTokens, utcNow } from './backend-rows.ts';
@@ -40,7 +40,8 @@ export async function planNotification({ database, store }: CommandLine, id: num
   await insertNotifications(database, [{ id, tokenIds: TOKEN_IDS }]);
   const dueWall = utcNow();
   const claim = { id: String(id), round: 1, dueWall, dueAt: dueWall, deadline: DEADLINE, app: 'shop' };
-  const [claimed] = await claimRows(store, [claim], 'test', NONCE);
+  await insertClaims(store, [claim], 'test', NONCE);
+  const [claimed] = await readClaims(store, [claim.id], 'test', NONCE);
   const { dispatchId } = claimed!;
   const request = JSON.stringify(REQUEST);
   await freezeClaims(store, [{ dispatchId, app: 'shop', lane: null, request, deadline: DEADLINE }]);

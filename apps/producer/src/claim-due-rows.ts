@@ -3,23 +3,36 @@ import { defaultLifetimeMs, dueWindow, hotWindow } from '@pushfleet/shared/domai
 import { requestOfRow, rowDigest } from '@pushfleet/shared/domain/row-request';
 import { dueInstant, isSameTime, utcDateTime } from '@pushfleet/shared/domain/wall-time';
 import { killPoint } from '@pushfleet/shared/platform/kill-point';
+import { type AudienceLists, readAudienceLists } from '@pushfleet/shared/store/audience';
 import {
   type Claim,
   type ClaimRequest,
-  claimRows,
   type FrozenClaim,
   freezeClaims,
+  insertClaims,
   invalidateClaims,
+  readClaims,
   withdrawClaims,
 } from '@pushfleet/shared/store/claims';
 import { type DueRow, findDueRows, findRearmedRows } from '@pushfleet/shared/store/due-rows';
-import { readNotificationRows } from '@pushfleet/shared/store/notification-rows';
+import { type NotificationRow, readNotificationRows } from '@pushfleet/shared/store/notification-rows';
+import type { Planning } from '@pushfleet/shared/store/plans';
+import { NO_COUNTS } from './audience-plan.ts';
 import type { ProducerContext } from './producer-context.ts';
 import { traceClaims } from './producer-spans.ts';
 
 const ROWS_PER_LOOK = 400;
 const FRESH_ROWS_PER_LOOK = 50;
 const WHOLE_WINDOW_EVERY_MS = 5_000;
+
+/** What was just claimed, so that nobody has to read it again. */
+export interface FreshClaims {
+  readonly plannings: readonly Planning[];
+  /** Their audiences as they were when the rows were claimed, by notification. */
+  readonly lists: ReadonlyMap<string, AudienceLists>;
+  /** Until it resolves MySQL has the claims, but not what their recipients will get. */
+  readonly frozen: Promise<void>;
+}
 
 type FoundRow = DueRow & { readonly round?: number };
 
@@ -29,7 +42,7 @@ type FoundRow = DueRow & { readonly round?: number };
  */
 export class DueRowClaimer {
   readonly #context: ProducerContext;
-  readonly #onClaimed: () => void;
+  readonly #onClaimed: (claims: FreshClaims) => void;
   readonly #now: () => number;
   readonly #onInvalid: (rows: number) => void;
   #lastLookAt: number;
@@ -44,7 +57,7 @@ export class DueRowClaimer {
    */
   constructor(
     context: ProducerContext,
-    onClaimed: () => void,
+    onClaimed: (claims: FreshClaims) => void,
     now: () => number = Date.now,
     onInvalid: (rows: number) => void = () => {},
   ) {
@@ -108,31 +121,42 @@ export class DueRowClaimer {
         app: config.PUSHFLEET_APP,
       });
     }
-    const claims = await claimRows(store, [...requests.values()], owner, newNonce());
+    if (requests.size === 0) return;
+    const nonce = newNonce();
+    await insertClaims(store, [...requests.values()], owner, nonce);
+    const ids = [...requests.keys()];
+    // Side by side, also for those that another producer got: an alert waits for each round trip.
+    const [claims, read, lists] = await Promise.all([
+      readClaims(store, ids, owner, nonce),
+      readNotificationRows(store, ids),
+      readAudienceLists(store, ids),
+    ]);
     if (claims.length === 0) return;
     this.#context.rightOfWay.claimed();
     killPoint('producer.afterClaim');
     log.debug({ event: 'claim.made', claims: claims.length }, 'due rows claimed');
-    this.#onInvalid(await freeze(this.#context, claims, requests, startedAt));
+    const { frozen, invalid, withdrawn } = readClaimed(this.#context, claims, requests, read);
+    const freezing = freezeClaims(store, frozen);
+    const plannings = frozen.map((claim) => freshPlanning(claim, requests.get(claim.notificationId)!, nonce));
+    if (plannings.length > 0) this.#onClaimed({ plannings, lists, frozen: freezing });
+    await Promise.all([freezing, withdrawClaims(store, withdrawn), invalidateClaims(store, invalid)]);
     killPoint('producer.afterFreeze');
-    this.#onClaimed();
+    this.#onInvalid(invalid.length);
+    traceClaims(this.#context, claims, requests, { frozen, invalid }, startedAt);
   }
 }
 
-/** @returns how many of them cannot be sent */
-async function freeze(
-  context: ProducerContext,
+type ClaimedRow = FrozenClaim & Pick<Claim, 'notificationId'>;
+
+/** What becomes of claims: what recipients will get is made of the rows as they are now that nobody else can claim them. */
+function readClaimed(
+  { rules, log }: ProducerContext,
   claims: readonly Claim[],
   requests: ReadonlyMap<string, ClaimRequest>,
-  startedAt: number,
-): Promise<number> {
-  const { store, rules, log } = context;
-  const rows = await readNotificationRows(
-    store,
-    claims.map(({ notificationId }) => notificationId),
-  );
+  rows: readonly NotificationRow[],
+) {
   const rowById = new Map(rows.map((row) => [row.id, row]));
-  const frozen: FrozenClaim[] = [];
+  const frozen: ClaimedRow[] = [];
   const invalid: { dispatchId: number; error: string; digest: string }[] = [];
   const withdrawn: number[] = [];
   for (const { dispatchId, notificationId } of claims) {
@@ -154,17 +178,35 @@ async function freeze(
     }
     frozen.push({
       dispatchId,
+      notificationId,
       app: built.request.app,
       lane: built.options?.lane ?? null,
       request: JSON.stringify(built.request),
       deadline: deadlineOf(built.request.expiration, request.deadline),
     });
   }
-  await withdrawClaims(store, withdrawn);
-  await invalidateClaims(store, invalid);
-  await freezeClaims(store, frozen);
-  traceClaims(context, claims, requests, { frozen, invalid }, startedAt);
-  return invalid.length;
+  return { frozen, invalid, withdrawn };
+}
+
+/** As MySQL has the dispatch now, and will have it once the claim is frozen. */
+function freshPlanning(claim: ClaimedRow, { dueAt, dueWall }: ClaimRequest, nonce: string): Planning {
+  const { dispatchId, notificationId, app, lane, request, deadline } = claim;
+  return {
+    dispatchId,
+    notificationId,
+    app,
+    lane,
+    nonce,
+    fence: 1,
+    batches: 0,
+    cursor: null,
+    request,
+    ageMs: 0,
+    dueAt,
+    dueWall,
+    deadline,
+    counts: NO_COUNTS,
+  };
 }
 
 /** The row's expiry; 0 asks APNs for one try but is no time to stop at. */

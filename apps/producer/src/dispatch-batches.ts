@@ -1,19 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type BatchJob, packDeviceTokens } from '@pushfleet/shared/domain/batch-job';
-import { type BatchProgress, encodeProgress } from '@pushfleet/shared/domain/batch-progress';
+import type { BatchJob } from '@pushfleet/shared/domain/batch-job';
 import { normalizeDeviceToken } from '@pushfleet/shared/domain/device-token';
 import type { Lane } from '@pushfleet/shared/domain/lanes';
-import { isPushRecipient, pushName } from '@pushfleet/shared/domain/operator-push';
+import { isPushRecipient } from '@pushfleet/shared/domain/operator-push';
 import { CANCELLED, isSettled, WAITING } from '@pushfleet/shared/domain/outcomes';
-import {
-  defaultCollapseId,
-  type PushRequest,
-  pushRequestSchema,
-} from '@pushfleet/shared/domain/push-request';
-import { decodeRecipients, encodeRecipients } from '@pushfleet/shared/domain/recipient-list';
-import { utcInstant } from '@pushfleet/shared/domain/wall-time';
-import { killPoint } from '@pushfleet/shared/platform/kill-point';
-import { addBatches, forgetAdded } from '@pushfleet/shared/queue/lane-queue';
+import { decodeRecipients } from '@pushfleet/shared/domain/recipient-list';
 import { readActiveDeviceTokens } from '@pushfleet/shared/store/device-token-rows';
 import {
   markQueued,
@@ -24,17 +15,15 @@ import {
   readRipeBatches,
   readWaitingDispatches,
 } from '@pushfleet/shared/store/ready-batches';
-import { storedProgress } from '@pushfleet/shared/store/record';
+import { addToLane } from './add-to-lane.ts';
+import { frozenRequest, toJob, type WaitingRecipients } from './batch-jobs.ts';
 import type { AppQueues, ProducerContext } from './producer-context.ts';
-import { traceQueued } from './producer-spans.ts';
 
 /** Most jobs in a lane: a hundred thousand single pushes would take 120 MB of Redis. */
 const JOBS_LIMIT = 5_000;
 const JOBS_PER_STEP = 200;
 /** Share of a lane's room that one step may fill: several producers overshoot by so much each. */
 const STEP_SHARE = 0.08;
-/** A producer that was stopped between commit and add must not add any more: the reconciler has it then. */
-const ADD_WITHIN_MS = 5_000;
 
 /**
  * Moves batches from MySQL to Redis while there is room: first those whose waiting is over, then the
@@ -60,16 +49,16 @@ export class BatchDispatcher {
 
   /** Whether an ended batch makes room that somebody waits for. */
   isFull(lane: Lane): boolean {
-    return this.#context.queues.some(({ app }) => this.#context.fullLanes.has(app.name, lane));
+    return this.#context.queues.some(({ app }) => this.#context.laneRoom.isFull(app.name, lane));
   }
 
   async #fill(queues: AppQueues, lane: Lane): Promise<number> {
-    const { store, config, fullLanes } = this.#context;
+    const { store, config, laneRoom } = this.#context;
     const app = queues.app.name;
     const read = () =>
       Promise.all([readRipeBatches(store, app, lane, JOBS_PER_STEP), this.#nextInRound(app, lane)]);
     // At once, since an alert waits for each answer. A lane that was full most likely still is: then it is in vain.
-    const ahead = fullLanes.has(app, lane) ? null : read();
+    const ahead = laneRoom.isFull(app, lane) ? null : read();
     ahead?.catch(() => {}); // told below, unless the load cannot be read either
     const load = await readLaneLoad(store, app, lane);
     const room = config.PUSHFLEET_QUEUE_LIMIT - load.recipients;
@@ -77,7 +66,7 @@ export class BatchDispatcher {
     const recipients = Math.ceil(config.PUSHFLEET_QUEUE_LIMIT * STEP_SHARE);
     // A step for every batch that ends would cost ten statements each.
     const isFull = jobs <= 0 || (room < recipients && load.jobs > 0);
-    fullLanes.set(app, lane, isFull);
+    laneRoom.set(app, lane, isFull ? null : { recipients: Math.min(room, recipients), jobs });
     if (isFull) return 0;
     const [waited, dispatches] = await (ahead ?? read());
     const ripe = upTo(recipients, waited.slice(0, jobs));
@@ -86,7 +75,9 @@ export class BatchDispatcher {
       left > 0 && jobs > ripe.length
         ? await this.#nextPlanned(queues, lane, dispatches, left, jobs - ripe.length)
         : [];
-    return this.#enqueue(queues, lane, [...ripe, ...planned]);
+    const batches = [...ripe, ...planned];
+    for (const { size } of batches) laneRoom.take(app, lane, size);
+    return this.#enqueue(queues, lane, batches);
   }
 
   /** Dispatches with planned batches, from where the round stands. */
@@ -132,7 +123,7 @@ export class BatchDispatcher {
 
   async #enqueue(queues: AppQueues, lane: Lane, batches: readonly ReadyBatch[]): Promise<number> {
     if (batches.length === 0) return 0;
-    const { store, log } = this.#context;
+    const { store } = this.#context;
     const startedAt = Date.now();
     const loaded = await this.#loadDeviceTokens(batches);
     const markedAt = performance.now();
@@ -140,29 +131,14 @@ export class BatchDispatcher {
       store,
       loaded.map(({ mark }) => mark),
     );
-    killPoint('producer.afterCommit');
     const taken = new Set(marks);
     const jobs: BatchJob[] = [];
     for (const { mark, waiting } of loaded) {
       if (!taken.has(mark) || mark.settled) continue;
-      jobs.push(this.#toJob(mark, waiting));
+      jobs.push(toJob(this.#context, mark.batch, mark.outcomes, waiting));
       await nextTurn();
     }
-    const again = jobs.filter(({ generation }) => generation > 1);
-    try {
-      if (again.length > 0) await forgetAdded(queues.lanes[lane], again);
-      if (performance.now() - markedAt > ADD_WITHIN_MS)
-        throw new Error('this process was stopped before it could add them');
-      await addBatches(queues.lanes[lane], jobs);
-      killPoint('producer.afterAdd');
-      traceQueued(this.#context, jobs, startedAt);
-    } catch (error) {
-      log.warn(
-        { event: 'batch.addUnknown', batches: jobs.length, lane, err: error },
-        'batches may or may not be in Redis; the reconciler looks',
-      );
-      traceQueued(this.#context, jobs, startedAt, 'add_unknown');
-    }
+    await addToLane(this.#context, queues.lanes[lane], jobs, { markedAt, startedAt });
     return marks.length;
   }
 
@@ -185,7 +161,7 @@ export class BatchDispatcher {
       for (const [index, id] of recipients[i]!.entries()) {
         if (!isWaiting(batch, index)) continue;
         const deviceToken = isPushRecipient(id)
-          ? (parseRequest(batch.request).deviceToken ?? null)
+          ? (frozenRequest(batch).deviceToken ?? null)
           : normalizeDeviceToken(stored.get(id) ?? null);
         if (deviceToken !== null) {
           waiting.ids.push(id);
@@ -205,50 +181,6 @@ export class BatchDispatcher {
     }
     return loaded;
   }
-
-  #toJob({ batch, outcomes }: QueuedMark, waiting: WaitingRecipients): BatchJob {
-    const { fleet, store } = this.#context;
-    const request = parseRequest(batch.request);
-    const progress: BatchProgress = storedProgress(batch.size, outcomes, batch.trials, batch.resent);
-    return {
-      v: 1,
-      fleet,
-      dispatch: batch.dispatchId,
-      seq: batch.seq,
-      generation: batch.generation + 1,
-      nonce: batch.nonce,
-      notificationId: batch.notificationId ?? pushName(batch.dispatchId),
-      batches: batch.batches,
-      app: batch.app,
-      lane: batch.lane as Lane,
-      topic: request.topic,
-      environment: request.environment,
-      pushType: request.pushType,
-      priority: request.priority,
-      expiration: request.expiration,
-      collapseId: request.collapseId ?? defaultCollapseId(fleet, batch.dispatchId),
-      payload: request.payload,
-      dueAt: utcInstant(batch.dueAt),
-      deadline: utcInstant(batch.deadline),
-      size: batch.size,
-      tokens: packDeviceTokens(waiting.deviceTokens),
-      ids: encodeRecipients(
-        batch.notificationId === null ? 'text' : store.backend.tokenId.kind,
-        waiting.ids,
-      ).toString('base64'),
-      progress: encodeProgress(progress),
-    };
-  }
-}
-
-/** Those of a batch who wait, in its order. Two lists, since an object for each would outlive a collection. */
-interface WaitingRecipients {
-  readonly ids: string[];
-  readonly deviceTokens: string[];
-}
-
-function parseRequest(text: string): PushRequest {
-  return pushRequestSchema.parse(JSON.parse(text));
 }
 
 /** The first batches up to so many recipients, but always one. */

@@ -130,12 +130,15 @@ function startLoops(context: ProducerContext, metrics: ProducerMetrics) {
     },
   });
   const planner = new AudiencePlanner(context, dispatch);
-  const claimed = () => {
+  const planLeft = () => {
     plan.wake();
     planFresh.wake();
   };
-  const claimer = new DueRowClaimer(context, claimed, Date.now, (rows) =>
-    metrics.rowsSkipped.inc({ cause: 'invalid' }, rows),
+  const claimer = new DueRowClaimer(
+    context,
+    (claims) => planner.planFresh(claims, planLeft),
+    Date.now,
+    (rows) => metrics.rowsSkipped.inc({ cause: 'invalid' }, rows),
   );
   const dispatcher = new BatchDispatcher(context);
   const retirer = new DeviceRetirer(context, (app, reason) => metrics.retirements.inc({ app, reason }));

@@ -1,28 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lane } from '@pushfleet/shared/domain/lanes';
 import { UrgentBudget } from '@pushfleet/shared/domain/urgent-budget';
-import { killPoint } from '@pushfleet/shared/platform/kill-point';
-import {
-  type AudienceLists,
-  countGroupMembers,
-  readAudienceLists,
-  readDirectMembers,
-} from '@pushfleet/shared/store/audience';
+import { type AudienceLists, countGroupMembers, readAudienceLists } from '@pushfleet/shared/store/audience';
 import { withdrawClaims } from '@pushfleet/shared/store/claims';
 import { renewLeases, takeOverPlannings } from '@pushfleet/shared/store/planning-leases';
-import {
-  type PlannedPage,
-  type Planning,
-  PlanningLostError,
-  readOwnPlannings,
-  saveSmallPlans,
-} from '@pushfleet/shared/store/plans';
-import { appFilterOf } from './app-filter.ts';
-import { NO_COUNTS, sortMembers, toBatches } from './audience-plan.ts';
-import { newNonce } from './claim-due-rows.ts';
-import { isSameLists, planLargeAudience } from './plan-large-audience.ts';
+import { type Planning, PlanningLostError, readOwnPlannings } from '@pushfleet/shared/store/plans';
+import { type FreshClaims, newNonce } from './claim-due-rows.ts';
+import { planLargeAudience } from './plan-large-audience.ts';
+import { GRACE_MS, SmallAudiencePlanner } from './plan-small-audiences.ts';
 import type { ProducerContext } from './producer-context.ts';
-import { traceSmallPlans } from './producer-spans.ts';
+import { QueueAtOnce } from './queue-at-once.ts';
 
 const NEWEST_PER_LOOK = 50;
 const OLDEST_PER_LOOK = 350;
@@ -30,8 +17,6 @@ const TAKEN_OVER_PER_LOOK = 500;
 const SMALL_GROUP = 200;
 /** From so many memberships on an audience is planned alone, with the fixed memory that its uniqueness needs. */
 const LARGE = 10_000;
-/** A backend without transactions may still be inserting the audience of a row. */
-const GRACE_MS = 5_000;
 /** A claim that is not frozen by then was left by a producer that died. */
 const UNFROZEN_MS = 3_000;
 const LEASES_EVERY_MS = 2_000;
@@ -41,11 +26,15 @@ const ALONE_AT_ONCE = 3;
 const LOOK_MS = 200;
 /** One whose planning failed is left alone for a while: what ails it may ail it for ever. */
 const FAILED_REST_MS = 5_000;
+/** What was just claimed is planned at once, in so many groups at a time; more of it waits for the next look. */
+const FRESH_GROUPS = 3;
 
 /** Turns claims into batches in MySQL: hundreds of small ones in one statement, large ones page by page. */
 export class AudiencePlanner {
   readonly #context: ProducerContext;
   readonly #budget: UrgentBudget;
+  readonly #small: SmallAudiencePlanner;
+  readonly #queueAtOnce: QueueAtOnce;
   readonly #onPlanned: () => void;
   readonly #stopping = new AbortController();
   /** Plannings of audiences with groups that are under way, and among them at most one large one. */
@@ -53,6 +42,8 @@ export class AudiencePlanner {
   #large: number | null = null;
   /** Found to be large while another large one was under way: nobody counts them again and again. */
   readonly #largeWaiting = new Set<number>();
+  /** Under way from a claim to the queue. */
+  readonly #fresh = new Set<Promise<void>>();
   /** Dispatches that a look is planning: another look leaves them alone. */
   readonly #underWay = new Set<number>();
   readonly #restUntil = new Map<number, number>();
@@ -62,6 +53,58 @@ export class AudiencePlanner {
     this.#context = context;
     this.#budget = new UrgentBudget(context.config.PUSHFLEET_URGENT_MAX_RECIPIENTS);
     this.#onPlanned = onPlanned;
+    this.#small = new SmallAudiencePlanner(context, this.#budget, (planning, error) =>
+      this.#tellFailed(planning, error),
+    );
+    this.#queueAtOnce = new QueueAtOnce(context);
+  }
+
+  /**
+   * Plans at once what was just claimed, where its audience is small, and has it queued if it is an alert. What goes
+   * wrong here, or has another audience, is left to the looks.
+   *
+   * @param onLeft told when there is something left for a look
+   */
+  planFresh(claims: FreshClaims, onLeft: () => void): void {
+    const small = claims.plannings.filter((planning) => {
+      const lists = claims.lists.get(planning.notificationId!)!;
+      return (
+        lists.directMembers > 0 && this.#small.isSmall(planning, lists) && this.#isFree(planning.dispatchId)
+      );
+    });
+    const isBusy = this.#fresh.size >= FRESH_GROUPS;
+    // A look finds nothing before they are frozen. That this failed is told by whoever freezes them.
+    if (isBusy || small.length < claims.plannings.length) claims.frozen.then(onLeft, () => {});
+    if (isBusy || small.length === 0) return;
+    for (const { dispatchId } of small) this.#underWay.add(dispatchId);
+    const done = this.#planFresh(small, claims)
+      .catch((error: unknown) => {
+        this.#context.log.debug(
+          { event: 'planning.left', dispatches: small.length, err: error },
+          'planning what was just claimed broke off; the next look plans it',
+        );
+        return 0;
+      })
+      .then((planned) => {
+        for (const { dispatchId } of small) this.#underWay.delete(dispatchId);
+        this.#fresh.delete(done);
+        if (planned < small.length) onLeft();
+      });
+    this.#fresh.add(done);
+  }
+
+  /** @returns how many were planned */
+  async #planFresh(plannings: readonly Planning[], { lists, frozen }: FreshClaims): Promise<number> {
+    const startedAt = Date.now();
+    const drafted = await this.#small.draft(plannings, lists);
+    await frozen;
+    const markedAt = performance.now();
+    const saved = await this.#small.save(this.#queueAtOnce.choose(drafted), startedAt);
+    await this.#queueAtOnce.add(saved, { markedAt, startedAt });
+    const queued = saved.filter(({ isQueued }) => isQueued === true).length;
+    if (queued > 0) this.#context.rightOfWay.queued();
+    if (queued < saved.length) this.#onPlanned();
+    return saved.length;
   }
 
   /** One look, from the oldest due on. @returns true when something was planned: there may be more */
@@ -80,13 +123,14 @@ export class AudiencePlanner {
   }
 
   async #plan(found: readonly Planning[]): Promise<boolean> {
-    const plannings = found.filter(({ dispatchId }) => this.#isFree(dispatchId));
-    for (const { dispatchId } of plannings) this.#underWay.add(dispatchId);
+    const free = found.filter(({ dispatchId }) => this.#isFree(dispatchId));
+    await this.#withdrawUnfrozen(free);
+    const ready = free.filter(
+      ({ dispatchId, request, notificationId }) =>
+        request !== null && notificationId !== null && this.#isFree(dispatchId),
+    );
+    for (const { dispatchId } of ready) this.#underWay.add(dispatchId);
     try {
-      await this.#withdrawUnfrozen(plannings);
-      const ready = plannings.filter(
-        ({ request, notificationId }) => request !== null && notificationId !== null,
-      );
       const lists = await readAudienceLists(
         this.#context.store,
         ready.map(({ notificationId }) => notificationId!),
@@ -95,11 +139,8 @@ export class AudiencePlanner {
         const { groupIds, directMembers } = lists.get(notificationId!)!;
         return groupIds.length > 0 || directMembers > 0 || ageMs >= GRACE_MS;
       });
-      const isSmall = ({ notificationId, batches }: Planning) => {
-        const { groupIds, directMembers } = lists.get(notificationId!)!;
-        const { PUSHFLEET_BATCH_SIZE: batchSize } = this.#context.config;
-        return groupIds.length === 0 && directMembers <= batchSize && batches === 0;
-      };
+      const isSmall = (planning: Planning) =>
+        this.#small.isSmall(planning, lists.get(planning.notificationId!)!);
       const small = known.filter(isSmall);
       let planned = 0;
       for (let at = 0; at < small.length; at += SMALL_GROUP)
@@ -113,8 +154,7 @@ export class AudiencePlanner {
       }
       return planned > 0;
     } finally {
-      for (const { dispatchId } of plannings)
-        if (!this.#alone.has(dispatchId)) this.#underWay.delete(dispatchId);
+      for (const { dispatchId } of ready) if (!this.#alone.has(dispatchId)) this.#underWay.delete(dispatchId);
     }
   }
 
@@ -127,7 +167,7 @@ export class AudiencePlanner {
   /** Stops between two pages; another producer goes on from there at once. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    await Promise.all(this.#alone.values());
+    await Promise.all([...this.#alone.values(), ...this.#fresh]);
   }
 
   async #keepLeases(): Promise<void> {
@@ -155,79 +195,9 @@ export class AudiencePlanner {
     plannings: readonly Planning[],
     lists: ReadonlyMap<string, AudienceLists>,
   ): Promise<number> {
-    const { store } = this.#context;
     const startedAt = Date.now();
-    let planned = 0;
-    for (const [app, group] of byApp(plannings)) {
-      const ids = group.map(({ notificationId }) => notificationId!);
-      const members = await readDirectMembers(store, ids, appFilterOf(this.#context, app));
-      const listsNow = await readAudienceLists(store, ids);
-      const plans = group
-        // Still growing: looked at again at once, for as long as the grace lasts.
-        .filter(
-          (p) =>
-            p.ageMs > GRACE_MS ||
-            isSameLists(lists.get(p.notificationId!)!, listsNow.get(p.notificationId!)!),
-        )
-        .flatMap((planning) => {
-          try {
-            return [
-              { planning, page: this.#smallPage(planning, members.get(planning.notificationId!)!, lists) },
-            ];
-          } catch (error) {
-            this.#tellFailed(planning, error);
-            return [];
-          }
-        });
-      planned += await this.#saveSmall(plans, startedAt);
-    }
-    return planned;
-  }
-
-  /** One plan that MySQL refuses does not keep the others of its group from being saved. */
-  async #saveSmall(plans: Parameters<typeof saveSmallPlans>[1], startedAt: number): Promise<number> {
-    try {
-      const saved = await saveSmallPlans(this.#context.store, plans);
-      killPoint('producer.afterSmallPlans');
-      traceSmallPlans(this.#context, plans, saved, startedAt);
-      return saved.length;
-    } catch (error) {
-      if (!isRefusedValue(error)) throw error;
-      const [first, ...others] = plans;
-      if (others.length === 0) {
-        this.#tellFailed(first!.planning, error);
-        return 0;
-      }
-      let saved = 0;
-      for (const plan of plans) saved += await this.#saveSmall([plan], startedAt);
-      return saved;
-    }
-  }
-
-  #smallPage(
-    planning: Planning,
-    members: Parameters<typeof sortMembers>[0],
-    lists: ReadonlyMap<string, AudienceLists>,
-  ): PlannedPage {
-    const { config, store } = this.#context;
-    const taken = new Set<string>();
-    const sorted = sortMembers(members, (deviceToken) => taken.size < taken.add(deviceToken).size, {
-      ...NO_COUNTS,
-      directMembers: lists.get(planning.notificationId!)!.directMembers,
-    });
-    return {
-      batches: toBatches(
-        planning.dispatchId,
-        store.backend.tokenId.kind,
-        0,
-        config.PUSHFLEET_BATCH_SIZE,
-        sorted,
-      ),
-      cursor: '',
-      counts: sorted.counts,
-      lane: this.#budget.laneFor(sorted.recipients.length, planning.dueAt, planning.lane as Lane | null),
-      complete: true,
-    };
+    const drafted = await this.#small.draft(plannings, lists);
+    return (await this.#small.save(drafted, startedAt)).length;
   }
 
   /**
@@ -283,15 +253,4 @@ export class AudiencePlanner {
       'planning broke off; it goes on from its cursor',
     );
   }
-}
-
-/** Data too long, out of range, not of the column's type, duplicate: the values are at fault, not the server. */
-function isRefusedValue(error: unknown): boolean {
-  return [1062, 1264, 1366, 1406].includes((error as { errno?: number }).errno ?? 0);
-}
-
-function byApp(plannings: readonly Planning[]): Map<string, Planning[]> {
-  const groups = new Map<string, Planning[]>();
-  for (const planning of plannings) groups.set(planning.app, [...(groups.get(planning.app) ?? []), planning]);
-  return groups;
 }

@@ -129,10 +129,10 @@ class AudienceScan {
 
   /** Whether the queueing of this campaign is behind its planning, and nothing else keeps it back. */
   #isOutrunning(): boolean {
-    const { sentWhilePlanned, fullLanes, rightOfWay, redis } = this.#context;
+    const { sentWhilePlanned, laneRoom, rightOfWay, redis } = this.#context;
     const { lane } = this.#plan;
     if (lane !== 'bulk' || !sentWhilePlanned.has(this.#planning.dispatchId)) return false;
-    return redis.status === 'ready' && !rightOfWay.alertsComeIn && !fullLanes.has(this.#planning.app, lane);
+    return redis.status === 'ready' && !rightOfWay.alertsComeIn && !laneRoom.isFull(this.#planning.app, lane);
   }
 
   /** A backend without transactions may still be inserting: looks again while the lists change. */

@@ -5,7 +5,7 @@ import type { Tracing } from '@pushfleet/shared/platform/tracing';
 import type { LaneQueues, ResultsQueue } from '@pushfleet/shared/queue/lane-queue';
 import type { RedisClient } from '@pushfleet/shared/queue/redis-connection';
 import type { Store } from '@pushfleet/shared/store/store';
-import type { FullLanes } from './full-lanes.ts';
+import type { LaneRoom } from './lane-room.ts';
 import type { ProducerConfig } from './producer-config.ts';
 import type { RightOfWay } from './right-of-way.ts';
 
@@ -28,7 +28,7 @@ export interface ProducerContext {
   /** Names this process in claims and leases. */
   readonly owner: string;
   readonly rightOfWay: RightOfWay;
-  readonly fullLanes: FullLanes;
+  readonly laneRoom: LaneRoom;
   /** Dispatches that this producer is planning, and whose batches may be queued meanwhile. */
   readonly sentWhilePlanned: Set<number>;
   readonly tracing: Tracing;

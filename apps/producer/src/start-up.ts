@@ -16,7 +16,7 @@ import { readFleet } from '@pushfleet/shared/store/fleet';
 import { SCHEMA_VERSION } from '@pushfleet/shared/store/migrations';
 import { isMysqlAway } from '@pushfleet/shared/store/mysql-away';
 import { openStore } from '@pushfleet/shared/store/open-store';
-import { FullLanes } from './full-lanes.ts';
+import { LaneRoom } from './lane-room.ts';
 import { type ProducerConfig, readApps } from './producer-config.ts';
 import type { ProducerContext } from './producer-context.ts';
 import { RightOfWay } from './right-of-way.ts';
@@ -75,7 +75,7 @@ export async function openProducer(
       fleet,
       owner: `${hostname().slice(0, 32)}-${process.pid}-${randomBytes(3).toString('hex')}`,
       rightOfWay: new RightOfWay(),
-      fullLanes: new FullLanes(),
+      laneRoom: new LaneRoom(),
       sentWhilePlanned: new Set(),
       tracing,
       log,

@@ -56,6 +56,7 @@ export const LOG_EVENTS = {
   'notification.sentReset': ['warn'],
   'notification.tooOld': ['warn'],
   'planning.failed': ['warn'],
+  'planning.left': ['debug'],
   'planning.takenOver': ['info'],
   'probe.answered': ['warn'],
   'probe.waits': ['info'],

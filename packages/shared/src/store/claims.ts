@@ -22,17 +22,14 @@ export interface Claim {
   readonly dueWall: string;
 }
 
-/**
- * Claims rows by inserting their ids: of two producers only one gets each. The caller's nonce marks
- * this claim and no other.
- */
-export async function claimRows(
+/** Claims rows by inserting their ids: of two producers only one gets each. `readClaims` tells which. */
+export async function insertClaims(
   { database, tables, backend }: Store,
   requests: readonly ClaimRequest[],
   owner: string,
   nonce: string,
-): Promise<Claim[]> {
-  if (requests.length === 0) return [];
+): Promise<void> {
+  if (requests.length === 0) return;
   const sorted = [...requests].sort((a, b) => (a.id < b.id ? -1 : 1));
   const tuples = sorted.map((r): SqlValue[] => [
     idValue(backend.notificationId, r.id),
@@ -51,10 +48,20 @@ export async function claimRows(
      ON DUPLICATE KEY UPDATE notification_id = VALUES(notification_id)`,
     tuples.flat(),
   );
+}
+
+/** Those of these rows that were claimed with this nonce; it marks one call of `insertClaims` and no other. */
+export async function readClaims(
+  { database, tables, backend }: Store,
+  notificationIds: readonly string[],
+  owner: string,
+  nonce: string,
+): Promise<Claim[]> {
+  if (notificationIds.length === 0) return [];
   const rows = await database.arrays(
     `SELECT id, notification_id, due_wall FROM ${tables.dispatch}
       WHERE notification_id IN (?) AND owner = ? AND nonce = ? AND state = 'planning'`,
-    [sorted.map((r) => idValue(backend.notificationId, r.id)), owner, nonce],
+    [notificationIds.map((id) => idValue(backend.notificationId, id)), owner, nonce],
   );
   return rows.map(([id, notificationId, dueWall]) => ({
     dispatchId: Number(id),

@@ -78,12 +78,14 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   });
   const open = new Set<RawConnection>();
   const access = options.readOnly === true ? ['SET SESSION TRANSACTION READ ONLY'] : [];
-  prepareConnections(plain, open, [...access, COMMON_SETTINGS]);
-  prepareConnections(transactions, open, [...access, `${COMMON_SETTINGS}, ${STOPPED_PROCESS_SETTINGS}`]);
-  const run: RunOn = async (connection, statement) => {
-    const timeout = options.answerWithinMs ?? ANSWER_WITHIN_MS;
-    return (await connection.query({ ...statement, timeout }))[0];
-  };
+  const timeout = options.answerWithinMs ?? ANSWER_WITHIN_MS;
+  prepareConnections(plain, open, timeout, [...access, COMMON_SETTINGS]);
+  prepareConnections(transactions, open, timeout, [
+    ...access,
+    `${COMMON_SETTINGS}, ${STOPPED_PROCESS_SETTINGS}`,
+    BEGIN_BY_THEMSELVES,
+  ]);
+  const run: RunOn = async (connection, statement) => (await connection.query({ ...statement, timeout }))[0];
   return {
     name: options.target.database,
     ...triedAgain(statementsOn((statement) => onOwnConnection(plain, run, statement))),
@@ -100,15 +102,46 @@ const COMMON_SETTINGS = "SET SESSION time_zone = '+00:00', innodb_lock_wait_time
 /** Also in the middle of a statement that is half sent, or of rows that are half read. */
 const STOPPED_PROCESS_SETTINGS = 'wait_timeout = 8, net_read_timeout = 8, net_write_timeout = 8';
 
-function prepareConnections(pool: Pool, open: Set<RawConnection>, settings: readonly string[]): void {
-  // Queued on the connection before whatever asked for it; a failure shows in that statement's own.
+/** The first statement after a COMMIT begins the next transaction: a round trip less, which an alert waits for. */
+const BEGIN_BY_THEMSELVES = 'SET SESSION autocommit = 0';
+
+/** Settles when the settings of a connection are made. Without one of them it would not do what we rely on. */
+const prepared = new WeakMap<object, Promise<unknown>>();
+
+function prepareConnections(
+  pool: Pool,
+  open: Set<RawConnection>,
+  timeout: number,
+  settings: readonly string[],
+): void {
   pool.pool.on('connection', (connection) => {
     open.add(connection);
     connection.on('end', () => open.delete(connection));
     connection.on('error', () => open.delete(connection));
-    for (const statement of ['SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', ...settings])
-      connection.query(statement, () => {});
+    const done = Promise.all(
+      ['SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', ...settings].map(
+        (statement) =>
+          new Promise<void>((resolve, reject) => {
+            connection.query({ sql: statement, timeout }, (error) =>
+              error === null ? resolve() : reject(error),
+            );
+          }),
+      ),
+    );
+    done.catch(() => {}); // whoever takes the connection is told
+    prepared.set(connection, done);
   });
+}
+
+async function takeConnection(pool: Pool): Promise<PoolConnection> {
+  const connection = await pool.getConnection();
+  try {
+    await prepared.get(connection.connection);
+    return connection;
+  } catch (error) {
+    connection.destroy();
+    throw error;
+  }
 }
 
 function poolOptions({ target, password }: DatabaseOptions, tls: PoolOptions['ssl']): PoolOptions {
@@ -154,7 +187,7 @@ type Run = (statement: QueryOptions) => Promise<unknown>;
 type RunOn = (connection: PoolConnection, statement: QueryOptions) => Promise<unknown>;
 
 async function onOwnConnection(pool: Pool, run: RunOn, statement: QueryOptions): Promise<unknown> {
-  const connection = await pool.getConnection();
+  const connection = await takeConnection(pool);
   let usable = true;
   try {
     return await run(connection, statement);
@@ -221,10 +254,9 @@ async function runTransaction<T>(
   work: (statements: Statements) => Promise<T>,
 ): Promise<T> {
   return tryAgain(async () => {
-    const connection = await pool.getConnection();
+    const connection = await takeConnection(pool);
     let usable = true;
     try {
-      await run(connection, { sql: 'START TRANSACTION' });
       const value = await work(statementsOn((statement) => run(connection, statement)));
       await run(connection, { sql: 'COMMIT' });
       return value;

@@ -51,11 +51,13 @@ export interface Planning {
   /** UTC DATETIME(3) text. */
   readonly dueAt: string;
   readonly dueWall: string;
+  /** UTC DATETIME(3) text. */
+  readonly deadline: string;
   readonly counts: AudienceCounts;
 }
 
 const PLANNING_COLUMNS = `id, notification_id, app, lane, nonce, fence, batches, plan_cursor, request,
-  TIMESTAMPDIFF(MICROSECOND, claimed_at, UTC_TIMESTAMP(3)) / 1000, due_at, due_wall,
+  TIMESTAMPDIFF(MICROSECOND, claimed_at, UTC_TIMESTAMP(3)) / 1000, due_at, due_wall, deadline,
   direct_members, token_groups, inactive, duplicates, malformed, other_app, recipients`;
 
 /** What this producer plans, from the oldest or from the newest due time on. The brake may hold one meanwhile. */
@@ -106,17 +108,28 @@ export async function savePlannedPage(
   await store.database.transaction(async (on) => {
     const matched = await updatePlanning(store, on, planning, page, batchesBefore);
     if (matched === 0) throw new PlanningLostError(planning.dispatchId);
-    await insertBatches(store, on, [{ planning, page }]);
+    await insertBatches(store, on, [{ planning, page }], newBatchNonce());
   });
+}
+
+/** The whole plan of a small notification. */
+export interface SmallPlan {
+  readonly planning: Planning;
+  readonly page: PlannedPage;
+  /** Its batches are written as queued: the caller adds them to Redis when they are. */
+  readonly isQueued?: boolean;
 }
 
 /**
  * Writes the whole plans of several small notifications in one transaction.
+ *
+ * @param nonce of their batches
  * @returns the dispatches that were planned; the others went elsewhere meanwhile
  */
 export async function saveSmallPlans(
   store: Store,
-  plans: readonly { readonly planning: Planning; readonly page: PlannedPage }[],
+  plans: readonly SmallPlan[],
+  nonce = newBatchNonce(),
 ): Promise<number[]> {
   if (plans.length === 0) return [];
   return store.database.transaction(async (on) => {
@@ -152,7 +165,7 @@ export async function saveSmallPlans(
       if (mine.length === 1) return [];
       throw new Error(`${mine.length} plans were locked, and ${matched} of them could be written`);
     }
-    await insertBatches(store, on, mine);
+    await insertBatches(store, on, mine, nonce);
     return mine.map(({ planning }) => planning.dispatchId);
   });
 }
@@ -202,17 +215,23 @@ function updatePlanning(
   );
 }
 
+/**
+ * Of one page alone: if MySQL loses it, what is planned in its place has other recipients, and results of the
+ * lost batches must not land on them (F30).
+ */
+export function newBatchNonce(): string {
+  return randomBytes(4).toString('hex');
+}
+
 async function insertBatches(
   { tables }: Store,
   on: Statements,
-  plans: readonly { readonly planning: Planning; readonly page: PlannedPage }[],
+  plans: readonly SmallPlan[],
+  nonce: string,
 ): Promise<void> {
   const rows: SqlValue[][] = [];
   const outcomes: SqlValue[][] = [];
-  // Of this page alone: if MySQL loses it, what is planned in its place has other recipients, and results of
-  // the lost batches must not land on them (F30).
-  const nonce = randomBytes(4).toString('hex');
-  for (const { planning, page } of plans) {
+  for (const { planning, page, isQueued = false } of plans) {
     for (const b of page.batches) {
       const settled = b.rejected === b.size;
       rows.push([
@@ -220,7 +239,10 @@ async function insertBatches(
         b.seq,
         planning.app,
         page.lane,
-        settled ? 'settled' : 'planned',
+        settled ? 'settled' : isQueued ? 'queued' : 'planned',
+        isQueued ? 1 : 0,
+        isQueued ? 1 : 0,
+        isQueued,
         b.size,
         nonce,
         b.recipients,
@@ -236,9 +258,10 @@ async function insertBatches(
   }
   if (rows.length > 0)
     await on.change(
-      `INSERT INTO ${tables.batch} (dispatch_id, seq, app, lane, state, size, nonce, recipients, first_id, last_id,
-                                    twins, outcomes, rejected) VALUES ?`,
-      [rows],
+      `INSERT INTO ${tables.batch} (dispatch_id, seq, app, lane, state, generation, revision, queued_at, size, nonce,
+                                    recipients, first_id, last_id, twins, outcomes, rejected)
+       VALUES ${rows.map(() => '(?, ?, ?, ?, ?, ?, ?, IF(?, UTC_TIMESTAMP(3), NULL), ?, ?, ?, ?, ?, ?, ?, ?)').join(', ')}`,
+      rows.flat(),
     );
   if (outcomes.length > 0)
     await on.change(
@@ -263,6 +286,7 @@ function toPlanning(row: unknown[]): Planning {
     age,
     dueAt,
     dueWall,
+    deadline,
     ...counts
   ] = row;
   const [directMembers, tokenGroups, inactive, duplicates, malformed, otherApp, recipients] = counts.map(
@@ -281,6 +305,7 @@ function toPlanning(row: unknown[]): Planning {
     ageMs: Number(age),
     dueAt: String(dueAt),
     dueWall: String(dueWall),
+    deadline: String(deadline),
     counts: { directMembers, tokenGroups, inactive, duplicates, malformed, otherApp, recipients },
   };
 }

@@ -25,7 +25,6 @@ export interface ReadyBatch {
   readonly dispatchId: number;
   readonly seq: number;
   readonly notificationId: string | null;
-  readonly round: number;
   readonly batches: number;
   readonly app: string;
   readonly lane: string;
@@ -116,7 +115,7 @@ async function readReady(
   where: string,
 ): Promise<ReadyBatch[]> {
   const rows = await database.arrays(
-    `SELECT b.dispatch_id, b.seq, d.notification_id, d.round, d.batches, b.app, b.lane, b.size, b.nonce, b.recipients,
+    `SELECT b.dispatch_id, b.seq, d.notification_id, d.batches, b.app, b.lane, b.size, b.nonce, b.recipients,
             b.outcomes, b.trials, b.resent, b.generation, b.revision, d.request, d.due_at, d.deadline
        FROM ${from} JOIN ${tables.dispatch} d ON d.id = b.dispatch_id ${where}`,
     values,
@@ -125,21 +124,20 @@ async function readReady(
     dispatchId: Number(row[0]),
     seq: Number(row[1]),
     notificationId: row[2] === null ? null : idText(row[2]),
-    round: Number(row[3]),
-    batches: Number(row[4]),
-    app: String(row[5]),
-    lane: String(row[6]),
-    size: Number(row[7]),
-    nonce: String(row[8]),
-    recipients: row[9] as Buffer,
-    outcomes: row[10] as Buffer | null,
-    trials: row[11] === null ? null : String(row[11]),
-    resent: Number(row[12]),
-    generation: Number(row[13]),
-    revision: Number(row[14]),
-    request: String(row[15]),
-    dueAt: String(row[16]),
-    deadline: String(row[17]),
+    batches: Number(row[3]),
+    app: String(row[4]),
+    lane: String(row[5]),
+    size: Number(row[6]),
+    nonce: String(row[7]),
+    recipients: row[8] as Buffer,
+    outcomes: row[9] as Buffer | null,
+    trials: row[10] === null ? null : String(row[10]),
+    resent: Number(row[11]),
+    generation: Number(row[12]),
+    revision: Number(row[13]),
+    request: String(row[14]),
+    dueAt: String(row[15]),
+    deadline: String(row[16]),
   }));
 }
 
