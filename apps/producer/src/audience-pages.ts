@@ -13,6 +13,8 @@ import { malformedKey } from './audience-plan.ts';
 const PAGE_SIZE = 2_500;
 /** Groups in one statement; more are scanned one lot after another, with the same set. */
 const GROUPS_PER_PASS = 20;
+/** Strings that may stand twice, of those that a set for all of them would be too large for. */
+const CANDIDATES = 100_000;
 
 /** An audience that is read page by page, in a fixed amount of memory. */
 export interface PagedAudience {
@@ -74,11 +76,11 @@ export interface TakenDeviceTokens {
 /** @param memberships counted before the scan: decides how repeats are found */
 export async function findRepeats(audience: PagedAudience, memberships: number): Promise<TakenDeviceTokens> {
   if (memberships <= EXACT_CAPACITY) {
-    const all = new DeviceTokenSet(slotsFor(memberships));
+    const all = new DeviceTokenSet(memberships);
     return { take: (deviceToken) => all.add(deviceToken), knowsAll: true };
   }
   // Too many for an exact set: a first scan finds the few that may stand there twice, only they are kept.
-  const repeated = new DeviceTokenSet(2 ** 17);
+  const repeated = new DeviceTokenSet(CANDIDATES);
   const finder = new RepeatFinder(memberships);
   await forEachPage(audience, { pass: 0, after: null }, async (members) => {
     for (const { tokenId, deviceToken: stored, active, ofApp } of members) {
@@ -88,11 +90,6 @@ export async function findRepeats(audience: PagedAudience, memberships: number):
     }
   });
   return { take: (deviceToken) => repeated.take(deviceToken), knowsAll: false };
-}
-
-/** Room for so many in a set that is filled to seven tenths; an audience that grows makes the set grow. */
-function slotsFor(memberships: number): number {
-  return 2 ** Math.max(10, Math.ceil(Math.log2(memberships / 0.7 + 1)));
 }
 
 function passesOf(notificationId: string, { groupIds, directMembers }: AudienceLists): AudienceBranches[] {

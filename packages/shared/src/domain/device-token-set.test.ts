@@ -4,7 +4,7 @@ import { bloomBits, DeviceTokenSet, RepeatFinder } from './device-token-set.ts';
 const deviceToken = (i: number) => i.toString(16).padStart(64, '0');
 
 test('a device token is taken once, and neighbours do not hide each other', () => {
-  const set = new DeviceTokenSet();
+  const set = new DeviceTokenSet(30_000);
   const refused: number[] = [];
   for (let i = 0; i < 30_000; i++) if (!set.add(deviceToken(i))) refused.push(i);
   for (let i = 0; i < 30_000; i += 7) if (set.add(deviceToken(i))) refused.push(i);
@@ -13,7 +13,7 @@ test('a device token is taken once, and neighbours do not hide each other', () =
 });
 
 test('of the candidates each is taken once, and what is no candidate always may be', () => {
-  const candidates = new DeviceTokenSet();
+  const candidates = new DeviceTokenSet(2);
   candidates.add(deviceToken(1));
   candidates.add(deviceToken(2));
   expect([1, 2, 1, 2, 3, 3].map((i) => candidates.take(deviceToken(i)))).toEqual([
@@ -27,7 +27,7 @@ test('of the candidates each is taken once, and what is no candidate always may 
 });
 
 test('more candidates than usual make the set larger', () => {
-  const set = new DeviceTokenSet(1024);
+  const set = new DeviceTokenSet(1_000);
   for (let i = 0; i < 20_000; i++) set.add(deviceToken(i));
   expect(set.size).toBe(20_000);
   expect(set.take(deviceToken(19_999))).toBe(true);

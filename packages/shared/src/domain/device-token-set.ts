@@ -1,22 +1,25 @@
-/**
- * Which device tokens an audience holds already, as 64-bit hashes of the normalised strings: 8 bytes each,
- * so a set for 1.5 million has a fixed 16 MB whatever it holds. Two of ten million strings share a hash
- * about three times in a million broadcasts.
- */
-const SLOTS = 2 ** 21;
+/** Memberships up to which an audience is planned with all its device tokens in such a set: 15 MB. */
 export const EXACT_CAPACITY = 1_500_000;
 
+/** How full a set gets: fuller, each look goes past many slots; emptier, a broadcast takes more memory. */
+const FILL = 0.8;
+const LEAST_CAPACITY = 1_000;
+
+/**
+ * Which device tokens an audience holds already, as 64-bit hashes of the normalised strings: ten bytes each,
+ * whatever it holds. Two of ten million strings share a hash about three times in a million broadcasts.
+ */
 export class DeviceTokenSet {
   #slots: number;
   #table: Uint32Array;
   #taken: Uint8Array;
   #size = 0;
 
-  /** @param slots a power of two */
-  constructor(slots = SLOTS) {
-    this.#slots = slots;
-    this.#table = new Uint32Array(slots * 2);
-    this.#taken = new Uint8Array(slots / 8);
+  /** @param capacity device tokens that it has room for; with more it grows */
+  constructor(capacity: number) {
+    this.#slots = Math.ceil(Math.max(LEAST_CAPACITY, capacity) / FILL);
+    this.#table = new Uint32Array(this.#slots * 2);
+    this.#taken = new Uint8Array(Math.ceil(this.#slots / 8));
   }
 
   get size(): number {
@@ -26,7 +29,7 @@ export class DeviceTokenSet {
   /** @returns false when it is in the set already */
   add(deviceToken: string): boolean {
     hash(deviceToken);
-    if (this.#size > this.#slots * 0.72) this.#grow();
+    if (this.#size > this.#slots * FILL) this.#grow();
     return this.#insert(high, low);
   }
 
@@ -36,8 +39,7 @@ export class DeviceTokenSet {
    */
   take(deviceToken: string): boolean {
     hash(deviceToken);
-    const mask = this.#slots - 1;
-    for (let slot = low & mask; ; slot = (slot + 1) & mask) {
+    for (let slot = this.#firstSlot(low); ; slot = this.#slotAfter(slot)) {
       const storedHigh = this.#table[slot * 2]!;
       const storedLow = this.#table[slot * 2 + 1]!;
       if (storedHigh === 0 && storedLow === 0) return true;
@@ -50,8 +52,7 @@ export class DeviceTokenSet {
   }
 
   #insert(h: number, l: number): boolean {
-    const mask = this.#slots - 1;
-    for (let slot = l & mask; ; slot = (slot + 1) & mask) {
+    for (let slot = this.#firstSlot(l); ; slot = this.#slotAfter(slot)) {
       const storedHigh = this.#table[slot * 2]!;
       const storedLow = this.#table[slot * 2 + 1]!;
       if (storedHigh === h && storedLow === l) return false;
@@ -64,12 +65,20 @@ export class DeviceTokenSet {
     }
   }
 
-  /** Only ever needed for the candidates of an audience whose strings mostly stand in several rows. */
+  #firstSlot(l: number): number {
+    return Math.floor((l * this.#slots) / 2 ** 32);
+  }
+
+  #slotAfter(slot: number): number {
+    return slot + 1 === this.#slots ? 0 : slot + 1;
+  }
+
+  /** For an audience that grows, and candidates of one whose strings mostly stand in several rows. */
   #grow(): void {
     const old = this.#table;
     this.#slots *= 2;
     this.#table = new Uint32Array(this.#slots * 2);
-    this.#taken = new Uint8Array(this.#slots / 8);
+    this.#taken = new Uint8Array(Math.ceil(this.#slots / 8));
     this.#size = 0;
     for (let i = 0; i < old.length; i += 2)
       if (old[i] !== 0 || old[i + 1] !== 0) this.#insert(old[i]!, old[i + 1]!);
