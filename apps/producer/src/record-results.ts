@@ -29,6 +29,7 @@ export class ResultRecorder {
 
   /** @throws what MySQL throws: then nothing of the group is recorded */
   async record(results: readonly BatchResult[]): Promise<void> {
+    await this.#context.rightOfWay.giveWay();
     await this.recordTellings(results.flatMap((result) => this.#telling(result)));
     killPoint('producer.afterRecord');
   }
