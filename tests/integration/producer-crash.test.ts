@@ -75,7 +75,9 @@ function dyingProducer(at: number, moment: 'before' | 'after'): OpenProducer & {
 async function work(context: OpenProducer, ending: boolean): Promise<void> {
   const recorder = new ResultRecorder(context, NOBODY);
   const planner = new AudiencePlanner(context, () => {});
-  await new DueRowClaimer(context, () => {}).look();
+  // Seen by one that lives: else no alert goes the short way.
+  await new BatchDispatcher(producer).look('urgent');
+  await new DueRowClaimer(context, (claims) => planner.planFresh(claims, () => {})).look();
   await planner.look();
   await planner.stop();
   // On a busy machine the look ends before the planning does: the next heir goes on with it.
