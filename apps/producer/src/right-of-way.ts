@@ -9,7 +9,7 @@ const LOOK_AGAIN_MS = 2;
 const STREAM_MS = 500;
 
 /**
- * Alerts before campaigns within one producer. A row passes some twenty statements from its claim to its queue,
+ * Alerts before campaigns within one producer. A row passes a dozen statements from its claim to its queue,
  * and each answer waits for whatever this process is computing. So whoever works through a large audience asks
  * before each page, and waits a moment while a row that was just claimed is on its way.
  */
