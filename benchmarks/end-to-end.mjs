@@ -19,12 +19,15 @@ import { table } from './report.mjs';
 const SIZES = [10_000, 100_000, 1_000_000];
 /** Small audiences are sent to more than once, so that their processor time can be told. */
 const REPEATS = { 10000: 4 };
+const PARTS = ['producer', 'worker', 'mysql', 'redis'];
 const SWEEP = [50, 100, 200, 500, 1_000];
 const SWEEP_SIZE = 10_000;
 export const NATIVE = 'Pushfleet, native';
 export const NODE_APN = 'Pushfleet, node-apn';
 /** Of the sweep only the pushes a second count. */
 const NOTHING = { producer: 0, worker: 0, mysql: 0, redis: 0 };
+/** A million takes the baseline five minutes and more: how fast it goes and what it holds shows before. */
+const BASELINE_LONGEST_MS = 100_000;
 const BASELINE = fileURLToPath(new URL('./baseline/', import.meta.url));
 
 export const title = 'From the row to `sent`';
@@ -64,18 +67,19 @@ async function pushfleet(installation, system, settings, sizes, say) {
   return rows;
 }
 
-async function broadcasts({ mysql, groups }, processes, idle, system, size, say, tell = async () => {}) {
+/** @param part sends the broadcast, and ends earlier than its end if it wants to */
+async function broadcasts({ mysql, groups }, processes, idle, system, size, say, part = whole) {
   const repeats = REPEATS[size] ?? 1;
+  let pushes = 0;
   const run = await measured(processes, idle, async () => {
     let seconds = 0;
     for (let i = 0; i < repeats; i++) {
-      const id = await insertBroadcast(mysql, groups.get(size));
-      await tell(id);
-      seconds += await untilSent(mysql, [id]);
+      const done = await part(mysql, await insertBroadcast(mysql, groups.get(size)), size);
+      seconds += done.seconds;
+      pushes += done.pushes;
     }
     return seconds;
   });
-  const pushes = size * repeats;
   const total = Object.values(run.cpu).reduce((sum, seconds) => sum + seconds, 0);
   const row = {
     system,
@@ -84,11 +88,16 @@ async function broadcasts({ mysql, groups }, processes, idle, system, size, say,
     microseconds: (total / pushes) * 1e6,
     ...run,
     pushes,
+    isWhole: pushes === size * repeats,
   };
   say(
     `  ${system}, ${size.toLocaleString('en')}: ${Math.round(row.perSecond)} a second, ${row.microseconds.toFixed(1)} µs`,
   );
   return row;
+}
+
+async function whole(mysql, id, size) {
+  return { seconds: await untilSent(mysql, [id]), pushes: size };
 }
 
 /** Per push and size of the queue; the one with most pushes a second is taken. */
@@ -126,11 +135,14 @@ async function baseline(installation, concurrency, sizes, say, knownIdle) {
       `${BASELINE}worker.mjs`,
     );
     const processes = { producer: producer.pid, worker: worker.pid, mysql: pids.mysql, redis: pids.redis };
-    const tell = async (id) => producer.write(`${id}\n`);
+    const part = async (_, id, size) => {
+      producer.write(`${id}\n`);
+      return untilSentOrLate(mysql, id, size);
+    };
     const name = sizes.length === 1 ? `baseline, ${concurrency} at a time` : 'baseline';
     const idle = knownIdle ?? (await idleUse(processes));
     for (const size of sizes)
-      rows.push(await broadcasts(installation, processes, idle, name, size, say, tell));
+      rows.push(await broadcasts(installation, processes, idle, name, size, say, part));
     await sleep(200);
   } finally {
     for (const stop of stops.reverse()) await stop();
@@ -138,17 +150,40 @@ async function baseline(installation, concurrency, sizes, say, knownIdle) {
   return rows;
 }
 
+async function untilSentOrLate(mysql, id, size) {
+  const startedAt = performance.now();
+  for (;;) {
+    const [[{ sent }]] = await mysql.query('SELECT sent FROM notification WHERE id = ?', [id]);
+    const ms = performance.now() - startedAt;
+    if (sent === 1) return { seconds: ms / 1_000, pushes: size };
+    if (ms > BASELINE_LONGEST_MS) {
+      const [[{ pushes }]] = await mysql.query(
+        'SELECT COUNT(*) AS pushes FROM push_log WHERE notification_id = ?',
+        [id],
+      );
+      return { seconds: (performance.now() - startedAt) / 1_000, pushes };
+    }
+    await sleep(20);
+  }
+}
+
+/** The baseline's largest broadcast that was sent to its end: with a part of one the cost of adding jobs is out of proportion. */
+export function wholeBaseline(rows) {
+  return rows.findLast(({ system, isWhole }) => system === 'baseline' && isWhole);
+}
+
 function section(rows, sweep, concurrency) {
   const of = (system, size) => rows.find((row) => row.system === system && row.size === size);
   const largest = Math.max(...rows.map(({ size }) => size));
   const smallest = Math.min(...rows.map(({ size }) => size));
   const native = of(NATIVE, largest);
-  const factor = of('baseline', largest).microseconds / native.microseconds;
+  const compared = wholeBaseline(rows);
+  const factor = compared.microseconds / of(NATIVE, compared.size).microseconds;
   const flatness = native.microseconds / of(NATIVE, smallest).microseconds;
   return {
     figures: { rows, factor, flatness },
     text: [
-      'One producer, one worker, MariaDB, Redis and the simulator (fast mode) on the same machine. The time is from the COMMIT of the row until its `sent` is 1. Processor time is that of producer, worker, MariaDB and Redis together, less what they use when idle; the simulator stands for Apple and is not counted. The baseline is what most teams would write: one BullMQ job for each device, added a thousand at a time; one worker, node-apn over one warm connection; outcomes inserted in bulk.',
+      `One producer, one worker, MariaDB, Redis and the simulator (fast mode) on the same machine. The time is from the COMMIT of the row until its \`sent\` is 1. Processor time is that of producer, worker, MariaDB and Redis together, less what they use when idle; the simulator stands for Apple and is not counted. The baseline is what most teams would write: one BullMQ job for each device, added a thousand at a time; one worker, node-apn over one warm connection; outcomes inserted in bulk. It is stopped after ${BASELINE_LONGEST_MS / 1_000} s; then a push has no cost, since jobs were added for many more.`,
       '',
       ...table(
         [
@@ -164,12 +199,14 @@ function section(rows, sweep, concurrency) {
         ],
         rows.map((row) => [
           row.system,
-          row.size.toLocaleString('en'),
+          row.isWhole
+            ? row.size.toLocaleString('en')
+            : `${row.pushes.toLocaleString('en')} of ${row.size.toLocaleString('en')}`,
           Math.round(row.perSecond).toLocaleString('en'),
-          `${row.microseconds.toFixed(1)} µs`,
-          ...['producer', 'worker', 'mysql', 'redis'].map(
-            (name) => `${((row.cpu[name] / row.pushes) * 1e6).toFixed(1)} µs`,
-          ),
+          ...(row.isWhole
+            ? [row.microseconds, ...PARTS.map((name) => (row.cpu[name] / row.pushes) * 1e6)]
+            : [null, ...PARTS.map(() => null)]
+          ).map((microseconds) => (microseconds === null ? '–' : `${microseconds.toFixed(1)} µs`)),
           `${Math.round(row.peakMb.producer)} + ${Math.round(row.peakMb.worker)} + ${Math.round(row.peakMb.mysql)} + ${Math.round(row.peakMb.redis)} MB`,
         ]),
       ),
@@ -178,7 +215,7 @@ function section(rows, sweep, concurrency) {
       '',
       `Jobs at a time of the baseline, found with ${SWEEP_SIZE.toLocaleString('en')} devices: ${sweep.map((s) => `${s.concurrency}: ${Math.round(s.perSecond).toLocaleString('en')} a second`).join(', ')}; ${concurrency} was taken.`,
       '',
-      `Native sends ${factor.toFixed(1)} times the pushes per CPU second of the baseline (wanted: 10 or more); its push at ${largest.toLocaleString('en')} costs ${flatness.toFixed(2)} times that at ${smallest.toLocaleString('en')} (wanted: 1.2 or less).`,
+      `Native sends ${factor.toFixed(1)} times the pushes per CPU second of the baseline, at ${compared.size.toLocaleString('en')} each (wanted: 10 or more); its push at ${largest.toLocaleString('en')} costs ${flatness.toFixed(2)} times that at ${smallest.toLocaleString('en')} (wanted: 1.2 or less).`,
     ],
   };
 }

@@ -1,4 +1,5 @@
 /** The few figures that the front page shows. */
+import { wholeBaseline } from './end-to-end.mjs';
 import { table } from './report.mjs';
 
 /** @param {Record<string, object>} parts figures of each benchmark, by its name */
@@ -22,7 +23,9 @@ export function headline({ wire, 'end-to-end': endToEnd, latency, urgent }) {
       ],
       [
         'processor time of all processes for a push',
-        ...systems.map(({ microseconds }) => `${number(microseconds)} µs`),
+        ...[...systems.slice(0, 2), wholeBaseline(endToEnd.rows)].map(
+          ({ microseconds }) => `${number(microseconds)} µs`,
+        ),
       ],
       [
         `processor time on the wire for a push; h2load, in C: ${wire.h2load.toFixed(1)} µs`,

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { DueRowClaimer, type FreshClaims } from '@pushfleet/app-producer/claim-due-rows';
 import { BatchDispatcher } from '@pushfleet/app-producer/dispatch-batches';
@@ -163,28 +164,66 @@ test('what is not small, not urgent or not all well formed goes the long way, an
     { id: 2, state: 'planning', batch: null },
     { id: 3, state: 'planning', batch: null },
     { id: 4, state: 'sending', batch: 'planned' },
-    { id: 5, state: 'sending', batch: 'planned' },
+    { id: 5, state: 'planning', batch: null },
   ]);
   expect(await jobs()).toHaveLength(1);
 });
 
-test('an audience that grows meanwhile is left to a look, which finds all of it', async () => {
-  await insertNotifications(fleet.database, [{ id: 1, tokenIds: [1] }]);
+test.each([
+  ['a member that comes', 'before it is read', 'INSERT INTO notification_token VALUES (1, 2)', 2],
+  ['a member that comes', 'after it was read', 'INSERT INTO notification_token VALUES (1, 2)', 2],
+  ['a group that comes', 'after it was read', 'INSERT INTO notification_token_group VALUES (1, 1)', 3],
+])('%s %s leaves an audience to a look, which finds all of it', async (_, when, statement, size) => {
+  await insertNotifications(fleet.database, [
+    { id: 1, tokenIds: [1] },
+    { id: 2, tokenIds: [4] },
+  ]);
   const claims = await claim();
-  await fleet.database.query('INSERT INTO notification_token VALUES (1, 2)');
-  expect(await planFresh(claims)).toBe(1);
-  expect(await rows()).toMatchObject([{ state: 'planning', batch: null }]);
+  const grow = () => fleet.database.query(statement);
+  if (when === 'before it is read') await grow();
+  const frozen =
+    when === 'before it is read' ? claims.frozen : sleep(200).then(async () => void (await grow()));
+  expect(await planFresh({ ...claims, frozen })).toBe(1);
+  expect(await rows()).toMatchObject([
+    { id: 1, state: 'planning', batch: null },
+    { id: 2, ...QUEUED },
+  ]);
   await look();
-  expect(await rows()).toEqual([{ id: 1, ...QUEUED, size: 2 }]);
+  expect(await rows()).toMatchObject([{ id: 1, ...QUEUED, size }, { id: 2 }]);
 });
 
-test('a group that comes meanwhile leaves it to a look too', async () => {
-  await insertNotifications(fleet.database, [{ id: 1, tokenIds: [1] }]);
-  const claims = await claim();
-  await fleet.database.query('INSERT INTO notification_token_group VALUES (1, 1)');
-  expect(await planFresh(claims)).toBe(1);
-  expect(await rows()).toMatchObject([{ state: 'planning', batch: null }]);
+test('of a flood no more than a group is taken, and the newest rows find a place beside it', async () => {
+  await insertNotifications(
+    fleet.database,
+    range(1, 250).map((id) => ({ id, tokenIds: [(id % 40) + 1] })),
+  );
+  const flood = await claim();
+  await insertNotifications(
+    fleet.database,
+    range(301, 304).map((id) => ({ id, tokenIds: [1] })),
+  );
+  const [third, fourth, fifth] = await claimEach([301, 302, 303]);
+  const planner = new AudiencePlanner(producer, () => {});
+  const left: string[] = [];
+  planner.planFresh(flood, () => left.push('flood'));
+  planner.planFresh(third!, () => left.push('301'));
+  planner.planFresh(fourth!, () => left.push('302'));
+  planner.planFresh({ ...fifth!, areNewest: true }, () => left.push('303'));
+  await planner.stop();
+  expect(left.sort()).toEqual(['302', 'flood']);
+  const found = await rows();
+  expect(found.filter(({ id, batch }) => id <= 250 && batch !== null)).toHaveLength(200);
+  expect(found.filter(({ id, batch }) => id > 300 && batch !== null).map(({ id }) => id)).toEqual([301, 303]);
 });
+
+/** Each by itself. */
+async function claimEach(ids: readonly number[]): Promise<FreshClaims[]> {
+  const { plannings, ...claims } = await claim();
+  return ids.map((id) => ({
+    ...claims,
+    plannings: plannings.filter(({ notificationId }) => notificationId === String(id)),
+  }));
+}
 
 test('nothing is planned of a claim that could not be frozen', async () => {
   await insertNotifications(fleet.database, [{ id: 1, tokenIds: [1] }]);

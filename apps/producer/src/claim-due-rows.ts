@@ -32,6 +32,8 @@ export interface FreshClaims {
   readonly lists: ReadonlyMap<string, AudienceLists>;
   /** Until it resolves MySQL has the claims, but not what their recipients will get. */
   readonly frozen: Promise<void>;
+  /** They are the newest rows of a flood. */
+  readonly areNewest: boolean;
 }
 
 type FoundRow = DueRow & { readonly round?: number };
@@ -84,7 +86,7 @@ export class DueRowClaimer {
       rows.push(...(await findRearmedRows(store, whole, ROWS_PER_LOOK, false)));
       if (resend) rows.push(...(await findRearmedRows(store, whole, ROWS_PER_LOOK, true)));
     }
-    await this.#claim(rows, now);
+    await this.#claim(rows, now, false);
     this.#lastLookAt = now;
     // A full look at part of the window says nothing about the rest of it.
     if (looksAtAll && !this.#isFlooded) this.#lastWholeLookAt = now;
@@ -101,10 +103,11 @@ export class DueRowClaimer {
       now,
       zone,
     );
-    await this.#claim(await findDueRows(this.#context.store, window, FRESH_ROWS_PER_LOOK, 'newest'), now);
+    const rows = await findDueRows(this.#context.store, window, FRESH_ROWS_PER_LOOK, 'newest');
+    await this.#claim(rows, now, true);
   }
 
-  async #claim(rows: readonly FoundRow[], now: number): Promise<void> {
+  async #claim(rows: readonly FoundRow[], now: number, areNewest: boolean): Promise<void> {
     const { config, store, owner, log } = this.#context;
     const zone = backendZone(this.#context);
     const requests = new Map<string, ClaimRequest>();
@@ -122,6 +125,7 @@ export class DueRowClaimer {
       });
     }
     if (requests.size === 0) return;
+    store.database.expectTransaction();
     const nonce = newNonce();
     await insertClaims(store, [...requests.values()], owner, nonce);
     const ids = [...requests.keys()];
@@ -138,7 +142,7 @@ export class DueRowClaimer {
     const { frozen, invalid, withdrawn } = readClaimed(this.#context, claims, requests, read);
     const freezing = freezeClaims(store, frozen);
     const plannings = frozen.map((claim) => freshPlanning(claim, requests.get(claim.notificationId)!, nonce));
-    if (plannings.length > 0) this.#onClaimed({ plannings, lists, frozen: freezing });
+    if (plannings.length > 0) this.#onClaimed({ plannings, lists, frozen: freezing, areNewest });
     await Promise.all([freezing, withdrawClaims(store, withdrawn), invalidateClaims(store, invalid)]);
     killPoint('producer.afterFreeze');
     this.#onInvalid(invalid.length);

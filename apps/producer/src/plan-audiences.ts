@@ -4,7 +4,12 @@ import { UrgentBudget } from '@pushfleet/shared/domain/urgent-budget';
 import { type AudienceLists, countGroupMembers, readAudienceLists } from '@pushfleet/shared/store/audience';
 import { withdrawClaims } from '@pushfleet/shared/store/claims';
 import { renewLeases, takeOverPlannings } from '@pushfleet/shared/store/planning-leases';
-import { type Planning, PlanningLostError, readOwnPlannings } from '@pushfleet/shared/store/plans';
+import {
+  newBatchNonce,
+  type Planning,
+  PlanningLostError,
+  readOwnPlannings,
+} from '@pushfleet/shared/store/plans';
 import { type FreshClaims, newNonce } from './claim-due-rows.ts';
 import { planLargeAudience } from './plan-large-audience.ts';
 import { GRACE_MS, SmallAudiencePlanner } from './plan-small-audiences.ts';
@@ -26,7 +31,9 @@ const ALONE_AT_ONCE = 3;
 const LOOK_MS = 200;
 /** One whose planning failed is left alone for a while: what ails it may ail it for ever. */
 const FAILED_REST_MS = 5_000;
-/** What was just claimed is planned at once, in so many groups at a time; more of it waits for the next look. */
+/** What was just claimed is planned at once, so much of it; the rest of a flood waits for a look. */
+const FRESH_MEMBERS = 5_000;
+/** So many groups at a time; the last one is for the newest of a flood, among which an alert may be. */
 const FRESH_GROUPS = 3;
 
 /** Turns claims into batches in MySQL: hundreds of small ones in one statement, large ones page by page. */
@@ -60,22 +67,17 @@ export class AudiencePlanner {
   }
 
   /**
-   * Plans at once what was just claimed, where its audience is small, and has it queued if it is an alert. What goes
-   * wrong here, or has another audience, is left to the looks.
+   * Plans at once what was just claimed and may be an alert, and has it queued if it is one. What goes wrong here, and
+   * everything else, is left to the looks.
    *
    * @param onLeft told when there is something left for a look
    */
   planFresh(claims: FreshClaims, onLeft: () => void): void {
-    const small = claims.plannings.filter((planning) => {
-      const lists = claims.lists.get(planning.notificationId!)!;
-      return (
-        lists.directMembers > 0 && this.#small.isSmall(planning, lists) && this.#isFree(planning.dispatchId)
-      );
-    });
-    const isBusy = this.#fresh.size >= FRESH_GROUPS;
+    const isBusy = this.#fresh.size >= (claims.areNewest ? FRESH_GROUPS : FRESH_GROUPS - 1);
+    const small = isBusy ? [] : this.#likeAlerts(claims);
     // A look finds nothing before they are frozen. That this failed is told by whoever freezes them.
-    if (isBusy || small.length < claims.plannings.length) claims.frozen.then(onLeft, () => {});
-    if (isBusy || small.length === 0) return;
+    if (small.length < claims.plannings.length) claims.frozen.then(onLeft, () => {});
+    if (small.length === 0) return;
     for (const { dispatchId } of small) this.#underWay.add(dispatchId);
     const done = this.#planFresh(small, claims)
       .catch((error: unknown) => {
@@ -93,17 +95,36 @@ export class AudiencePlanner {
     this.#fresh.add(done);
   }
 
+  /** Those that may go to the urgent lane, as long as they are few: the audiences are held in memory. */
+  #likeAlerts({ plannings, lists }: FreshClaims): Planning[] {
+    const { PUSHFLEET_URGENT_MAX_RECIPIENTS: most } = this.#context.config;
+    let members = 0;
+    const alike: Planning[] = [];
+    for (const planning of plannings) {
+      const list = lists.get(planning.notificationId!)!;
+      const mayBeUrgent =
+        planning.lane === 'urgent' || (planning.lane === null && list.directMembers <= most);
+      if (!mayBeUrgent || list.directMembers === 0 || !this.#small.isSmall(planning, list)) continue;
+      if (!this.#isFree(planning.dispatchId)) continue;
+      members += list.directMembers;
+      if (alike.length === SMALL_GROUP || members > FRESH_MEMBERS) break;
+      alike.push(planning);
+    }
+    return alike;
+  }
+
   /** @returns how many were planned */
   async #planFresh(plannings: readonly Planning[], { lists, frozen }: FreshClaims): Promise<number> {
     const startedAt = Date.now();
-    const drafted = await this.#small.draft(plannings, lists);
+    const nonce = newBatchNonce();
+    const drafted = this.#queueAtOnce.choose(await this.#small.draft(plannings, lists), nonce);
     await frozen;
-    const markedAt = performance.now();
-    const saved = await this.#small.save(this.#queueAtOnce.choose(drafted), startedAt);
-    await this.#queueAtOnce.add(saved, { markedAt, startedAt });
-    const queued = saved.filter(({ isQueued }) => isQueued === true).length;
-    if (queued > 0) this.#context.rightOfWay.queued();
-    if (queued < saved.length) this.#onPlanned();
+    const times = { markedAt: performance.now(), startedAt: Date.now() };
+    const saved = await this.#small.save(drafted, nonce, startedAt);
+    await this.#queueAtOnce.add(saved, times);
+    const planned = saved.filter(({ job }) => job === null);
+    if (planned.length > 0) this.#onPlanned();
+    if (planned.every(({ page }) => page.lane !== 'urgent')) this.#context.rightOfWay.queued();
     return saved.length;
   }
 
@@ -197,7 +218,7 @@ export class AudiencePlanner {
   ): Promise<number> {
     const startedAt = Date.now();
     const drafted = await this.#small.draft(plannings, lists);
-    return (await this.#small.save(drafted, startedAt)).length;
+    return (await this.#small.save(drafted, newBatchNonce(), startedAt)).length;
   }
 
   /**

@@ -4,10 +4,15 @@ import { killPoint } from '@pushfleet/shared/platform/kill-point';
 import {
   type AudienceLists,
   type AudienceMember,
-  readSmallAudiences,
-  type SmallAudience,
+  readAudienceLists,
+  readDirectMembers,
 } from '@pushfleet/shared/store/audience';
-import { newBatchNonce, type Planning, type SmallPlan, saveSmallPlans } from '@pushfleet/shared/store/plans';
+import {
+  AudienceGrewError,
+  type Planning,
+  type SmallPlan,
+  saveSmallPlans,
+} from '@pushfleet/shared/store/plans';
 import { appFilterOf } from './app-filter.ts';
 import { NO_COUNTS, sortMembers, toBatches } from './audience-plan.ts';
 import { isSameLists } from './plan-large-audience.ts';
@@ -17,15 +22,10 @@ import { traceSmallPlans } from './producer-spans.ts';
 /** A backend without transactions may still be inserting the audience of a row. */
 export const GRACE_MS = 5_000;
 
-/** A plan that is not written yet, with those whom it was made of. */
+/** A plan that is not written yet, with what it was made of. */
 export interface DraftedPlan extends SmallPlan {
+  readonly lists: AudienceLists;
   readonly members: readonly AudienceMember[];
-}
-
-/** A plan that stands in MySQL. */
-export interface SavedPlan extends DraftedPlan {
-  /** Of its batches. */
-  readonly nonce: string;
 }
 
 /** Plans audiences that fit into one batch, many in one statement. */
@@ -52,10 +52,9 @@ export class SmallAudiencePlanner {
   }
 
   /**
-   * Reads the audiences and makes their plans, but for those that are still growing: they are looked at again at
-   * once, for as long as the grace lasts.
+   * Reads audiences and makes their plans.
    *
-   * @param lists as they were seen before, by notification
+   * @param lists as they were seen before, by notification: the plan stands if they are the same when it is saved
    */
   async draft(
     plannings: readonly Planning[],
@@ -63,17 +62,15 @@ export class SmallAudiencePlanner {
   ): Promise<DraftedPlan[]> {
     const drafted: DraftedPlan[] = [];
     for (const [app, group] of byApp(plannings)) {
-      const audiences = await readSmallAudiences(
+      const members = await readDirectMembers(
         this.#context.store,
         group.map(({ notificationId }) => notificationId!),
         appFilterOf(this.#context, app),
       );
       for (const planning of group) {
-        const audience = audiences.get(planning.notificationId!)!;
-        const seen = lists.get(planning.notificationId!)!;
-        if (planning.ageMs <= GRACE_MS && !isSameLists(seen, audience.lists)) continue;
+        const id = planning.notificationId!;
         try {
-          drafted.push(this.#draftOne(planning, audience, seen));
+          drafted.push(this.#draftOne(planning, members.get(id)!, lists.get(id)!));
         } catch (error) {
           this.#onFailed(planning, error);
         }
@@ -83,40 +80,77 @@ export class SmallAudiencePlanner {
   }
 
   /**
-   * Writes plans. One that MySQL refuses does not keep the others from being written.
+   * Writes plans. One that MySQL refuses does not keep the others from being written; one whose audience is still
+   * growing is left to the next look, for as long as the grace lasts.
    *
+   * @param nonce of their batches
    * @param startedAt milliseconds since 1970, when their planning began
+   * @returns those that were written
    */
-  async save(plans: readonly DraftedPlan[], startedAt: number): Promise<SavedPlan[]> {
+  async save<Plan extends DraftedPlan>(
+    plans: readonly Plan[],
+    nonce: string,
+    startedAt: number,
+  ): Promise<Plan[]> {
     if (plans.length === 0) return [];
-    const nonce = newBatchNonce();
     try {
-      const saved = await saveSmallPlans(this.#context.store, plans, nonce);
+      const saved = await saveSmallPlans(this.#context.store, plans, {
+        nonce,
+        grown: () => this.#grown(plans),
+      });
       killPoint('producer.afterSmallPlans');
       traceSmallPlans(this.#context, plans, saved, startedAt);
       const taken = new Set(saved);
-      return plans
-        .filter(({ planning }) => taken.has(planning.dispatchId))
-        .map((plan) => ({ ...plan, nonce }));
+      return plans.filter(({ planning }) => taken.has(planning.dispatchId));
     } catch (error) {
-      if (!isRefusedValue(error)) throw error;
-      const [first, ...others] = plans;
-      if (others.length === 0) {
-        this.#onFailed(first!.planning, error);
-        return [];
+      if (error instanceof AudienceGrewError) {
+        const grown = new Set(error.dispatchIds);
+        const others = plans.filter(({ planning }) => !grown.has(planning.dispatchId));
+        return this.save(others, nonce, startedAt);
       }
-      const saved: SavedPlan[] = [];
-      for (const plan of plans) saved.push(...(await this.save([plan], startedAt)));
-      return saved;
+      if (!isRefusedValue(error)) throw error;
+      if (plans.length > 1) return this.#saveOneByOne(plans, nonce, startedAt);
+      this.#onFailed(plans[0]!.planning, error);
+      return [];
     }
   }
 
-  #draftOne(planning: Planning, { members }: SmallAudience, seen: AudienceLists): DraftedPlan {
+  /** What was saved is returned even where the rest cannot be: somebody may have to add it to Redis. */
+  async #saveOneByOne<Plan extends DraftedPlan>(
+    plans: readonly Plan[],
+    nonce: string,
+    startedAt: number,
+  ): Promise<Plan[]> {
+    const saved: Plan[] = [];
+    for (const plan of plans) {
+      try {
+        saved.push(...(await this.save([plan], nonce, startedAt)));
+      } catch (error) {
+        if (saved.length === 0) throw error;
+        break;
+      }
+    }
+    return saved;
+  }
+
+  /** Compared over as long a time as possible: a backend may insert the members one by one, without a transaction. */
+  async #grown(plans: readonly DraftedPlan[]): Promise<number[]> {
+    const young = plans.filter(({ planning }) => planning.ageMs <= GRACE_MS);
+    const now = await readAudienceLists(
+      this.#context.store,
+      young.map(({ planning }) => planning.notificationId!),
+    );
+    return young
+      .filter(({ planning, lists }) => !isSameLists(lists, now.get(planning.notificationId!)!))
+      .map(({ planning }) => planning.dispatchId);
+  }
+
+  #draftOne(planning: Planning, members: readonly AudienceMember[], lists: AudienceLists): DraftedPlan {
     const { config, store } = this.#context;
     const taken = new Set<string>();
     const sorted = sortMembers(members, (deviceToken) => taken.size < taken.add(deviceToken).size, {
       ...NO_COUNTS,
-      directMembers: seen.directMembers,
+      directMembers: lists.directMembers,
     });
     const batches = toBatches(
       planning.dispatchId,
@@ -129,6 +163,7 @@ export class SmallAudiencePlanner {
     return {
       planning,
       page: { batches, cursor: '', counts: sorted.counts, lane, complete: true },
+      lists,
       members,
     };
   }

@@ -3,8 +3,13 @@ import { normalizeDeviceToken } from '@pushfleet/shared/domain/device-token';
 import { decodeRecipients } from '@pushfleet/shared/domain/recipient-list';
 import { addToLane, type QueueingTimes } from './add-to-lane.ts';
 import { type BatchOfJob, toJob } from './batch-jobs.ts';
-import type { DraftedPlan, SavedPlan } from './plan-small-audiences.ts';
+import type { DraftedPlan } from './plan-small-audiences.ts';
 import type { ProducerContext } from './producer-context.ts';
+
+/** A plan, and the job of its batch where that is queued at once. */
+export interface PlanForQueue extends DraftedPlan {
+  readonly job: BatchJob | null;
+}
 
 /**
  * The short way of an alert: its batch is written as queued in the transaction that plans it and added to the
@@ -17,9 +22,12 @@ export class QueueAtOnce {
     this.#context = context;
   }
 
-  /** Marks those plans as queued that may take the short way; what does not fit into the lane goes the other one. */
-  choose(plans: readonly DraftedPlan[]): DraftedPlan[] {
-    return plans.map((plan) => ({ ...plan, isQueued: this.#mayGo(plan) }));
+  /** Marks those plans as queued that may take the short way, with their jobs; the others go the long one. */
+  choose(plans: readonly DraftedPlan[], nonce: string): PlanForQueue[] {
+    return plans.map((plan) => {
+      const job = this.#mayGo(plan) ? this.#toJob(plan, nonce) : null;
+      return { ...plan, isQueued: job !== null, job };
+    });
   }
 
   #mayGo({ planning, page }: DraftedPlan): boolean {
@@ -32,17 +40,15 @@ export class QueueAtOnce {
     return laneRoom.take(planning.app, 'urgent', batch.size);
   }
 
-  /** Adds those of the plans to Redis that were written as queued. */
-  async add(plans: readonly SavedPlan[], times: QueueingTimes): Promise<void> {
+  /** Adds the jobs of plans that were written as queued. */
+  async add(plans: readonly PlanForQueue[], times: QueueingTimes): Promise<void> {
     for (const { app, lanes } of this.#context.queues) {
-      const jobs = plans
-        .filter(({ planning, isQueued }) => isQueued === true && planning.app === app.name)
-        .map((plan) => this.#toJob(plan));
+      const jobs = plans.flatMap(({ job }) => (job?.app === app.name ? [job] : []));
       if (jobs.length > 0) await addToLane(this.#context, lanes.urgent, jobs, times);
     }
   }
 
-  #toJob({ planning, page, members, nonce }: SavedPlan): BatchJob {
+  #toJob({ planning, page, members }: DraftedPlan, nonce: string): BatchJob {
     const { seq, size, recipients } = page.batches[0]!;
     const batch: BatchOfJob = {
       dispatchId: planning.dispatchId,

@@ -29,7 +29,8 @@ export class ResultRecorder {
 
   /** @throws what MySQL throws: then nothing of the group is recorded */
   async record(results: readonly BatchResult[]): Promise<void> {
-    await this.#context.rightOfWay.giveWay();
+    // A single one may be of a group that is tried one by one.
+    if (results.length > 1) await this.#context.rightOfWay.giveWay();
     await this.recordTellings(results.flatMap((result) => this.#telling(result)));
     killPoint('producer.afterRecord');
   }

@@ -34,39 +34,33 @@ export async function readAudienceLists(
 ): Promise<Map<string, AudienceLists>> {
   if (ids.length === 0) return new Map();
   const { database, backend } = store;
-  const { notificationToken: nt } = backend.mapping;
+  const { notificationToken: nt, notificationGroup: ng } = backend.mapping;
+  const values = [ids.map((id) => idValue(backend.notificationId, id))];
   // Side by side: an urgent push waits for each round trip.
-  const [direct, groupsOf] = await Promise.all([
+  const [direct, groups] = await Promise.all([
     database.arrays(
       `SELECT ${quoteName(nt.notification)}, COUNT(*) FROM ${quoteName(nt.table)}
         WHERE ${quoteName(nt.notification)} IN (?) GROUP BY ${quoteName(nt.notification)}`,
-      [ids.map((id) => idValue(backend.notificationId, id))],
+      values,
     ),
-    readGroupIds(store, ids),
+    database.arrays(
+      `SELECT ${quoteName(ng.notification)}, ${quoteName(ng.group)} FROM ${quoteName(ng.table)}
+        WHERE ${quoteName(ng.notification)} IN (?) ORDER BY ${quoteName(ng.group)}`,
+      values,
+    ),
   ]);
   const counts = new Map(direct.map(([id, count]) => [idText(id), Number(count)]));
-  return new Map(
-    ids.map((id) => [id, { groupIds: groupsOf.get(id) ?? [], directMembers: counts.get(id) ?? 0 }]),
-  );
-}
-
-/** The groups of several notifications; those without any are left out. */
-async function readGroupIds(
-  { database, backend }: Store,
-  ids: readonly string[],
-): Promise<Map<string, string[]>> {
-  const { notificationGroup: ng } = backend.mapping;
-  const rows = await database.arrays(
-    `SELECT ${quoteName(ng.notification)}, ${quoteName(ng.group)} FROM ${quoteName(ng.table)}
-      WHERE ${quoteName(ng.notification)} IN (?) ORDER BY ${quoteName(ng.group)}`,
-    [ids.map((id) => idValue(backend.notificationId, id))],
-  );
-  const groupsOf = new Map<string, Set<string>>();
-  for (const [id, group] of rows) {
+  const groupsOf = new Map<string, string[]>();
+  for (const [id, group] of groups) {
     const key = idText(id);
-    groupsOf.set(key, (groupsOf.get(key) ?? new Set()).add(idText(group)));
+    groupsOf.set(key, [...(groupsOf.get(key) ?? []), idText(group)]);
   }
-  return new Map([...groupsOf].map(([id, groups]) => [id, [...groups]]));
+  return new Map(
+    ids.map((id) => [
+      id,
+      { groupIds: [...new Set(groupsOf.get(id) ?? [])], directMembers: counts.get(id) ?? 0 },
+    ]),
+  );
 }
 
 /**
@@ -173,45 +167,25 @@ export function audiencePageQuery(
 
 type Mapping = Store['backend']['mapping'];
 
-/** A whole audience that is small, with the lists as they are at that moment. */
-export interface SmallAudience {
-  readonly members: readonly AudienceMember[];
-  readonly lists: AudienceLists;
-}
-
-/** Reads the audiences of several notifications that have few direct members. */
-export async function readSmallAudiences(
-  store: Store,
+/** Direct members of several notifications, for those that have few. */
+export async function readDirectMembers(
+  { database, backend }: Store,
   ids: readonly string[],
   filter: AppFilter,
-): Promise<Map<string, SmallAudience>> {
+): Promise<Map<string, AudienceMember[]>> {
   if (ids.length === 0) return new Map();
-  const { database, backend } = store;
   const { mapping } = backend;
   const c = columnNames(mapping);
   const { notificationToken: nt } = mapping;
-  const [rows, groupsOf] = await Promise.all([
-    database.arrays(
-      `SELECT nt.${quoteName(nt.notification)}, t.${c.tokenId}, ${memberColumns(mapping, filter)}
-         FROM ${quoteName(nt.table)} nt LEFT JOIN ${c.token} t ON t.${c.tokenId} = nt.${quoteName(nt.token)}
-        WHERE nt.${quoteName(nt.notification)} IN (?) ORDER BY nt.${quoteName(nt.notification)}, t.${c.tokenId}`,
-      [...memberValues(mapping, filter), ids.map((id) => idValue(backend.notificationId, id))],
-    ),
-    readGroupIds(store, ids),
-  ]);
-  const audiences = new Map(ids.map((id) => [id, { members: [] as AudienceMember[], memberships: 0 }]));
-  for (const row of rows) {
-    const audience = audiences.get(idText(row[0]));
-    if (audience === undefined) continue;
-    audience.memberships++;
-    if (row[1] !== null) audience.members.push(toMember(row[1], row, 2));
-  }
-  return new Map(
-    [...audiences].map(([id, { members, memberships }]) => [
-      id,
-      { members, lists: { groupIds: groupsOf.get(id) ?? [], directMembers: memberships } },
-    ]),
+  const rows = await database.arrays(
+    `SELECT nt.${quoteName(nt.notification)}, t.${c.tokenId}, ${memberColumns(mapping, filter)}
+       FROM ${quoteName(nt.table)} nt JOIN ${c.token} t ON t.${c.tokenId} = nt.${quoteName(nt.token)}
+      WHERE nt.${quoteName(nt.notification)} IN (?) ORDER BY nt.${quoteName(nt.notification)}, t.${c.tokenId}`,
+    [...memberValues(mapping, filter), ids.map((id) => idValue(backend.notificationId, id))],
   );
+  const members = new Map<string, AudienceMember[]>(ids.map((id) => [id, []]));
+  for (const row of rows) members.get(idText(row[0]))?.push(toMember(row[1], row, 2));
+  return members;
 }
 
 function memberColumns(mapping: Mapping, filter: AppFilter): string {

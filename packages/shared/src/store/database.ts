@@ -25,6 +25,8 @@ export interface Database extends Statements {
    * wait, deadlock, record changed), so `work` must only change the database.
    */
   transaction<T>(work: (statements: Statements) => Promise<T>): Promise<T>;
+  /** A transaction will come in a moment: has a connection for it ready by then, where that can be. */
+  expectTransaction(): void;
   close(): Promise<void>;
 }
 
@@ -65,19 +67,16 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   const transactions = createPool({
     ...poolOptions(options, tls),
     connectionLimit: options.connections ?? 6,
-    // Closed by us before the server's wait_timeout does it.
-    maxIdle: 0,
+    // Closed by us before the server's wait_timeout does it; looked at each second.
+    maxIdle: 2,
     idleTimeout: 4_000,
   });
   const open = new Set<PoolConnection>();
   const access = options.readOnly === true ? ['SET SESSION TRANSACTION READ ONLY'] : [];
   const timeout = options.answerWithinMs ?? ANSWER_WITHIN_MS;
   prepareConnections(plain, open, timeout, [...access, COMMON_SETTINGS]);
-  prepareConnections(transactions, open, timeout, [
-    ...access,
-    `${COMMON_SETTINGS}, ${STOPPED_PROCESS_SETTINGS}`,
-    BEGIN_BY_THEMSELVES,
-  ]);
+  const ofTransactions = [COMMON_SETTINGS, STOPPED_PROCESS_SETTINGS, BEGIN_BY_THEMSELVES].join(', ');
+  prepareConnections(transactions, open, timeout, [...access, ofTransactions]);
   // By its callbacks: for promises mysql2 takes a stack trace of every statement, a sixth of what a statement costs.
   const run: RunOn = (connection, statement) =>
     new Promise((resolve, reject) => {
@@ -89,6 +88,12 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     name: options.target.database,
     ...triedAgain(statementsOn((statement) => onOwnConnection(plain, run, statement))),
     transaction: (work) => runTransaction(transactions, run, work),
+    expectTransaction() {
+      takeConnection(transactions).then(
+        (connection) => connection.release(),
+        () => {}, // the transaction is told
+      );
+    },
     async close() {
       const ended = Promise.allSettled([plain, transactions].map((pool) => pool.promise().end()));
       await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, CLOSE_WITHIN_MS).unref())]);
@@ -102,7 +107,7 @@ const COMMON_SETTINGS = "SET SESSION time_zone = '+00:00', innodb_lock_wait_time
 const STOPPED_PROCESS_SETTINGS = 'wait_timeout = 8, net_read_timeout = 8, net_write_timeout = 8';
 
 /** The first statement after a COMMIT begins the next transaction: a round trip less, which an alert waits for. */
-const BEGIN_BY_THEMSELVES = 'SET SESSION autocommit = 0';
+const BEGIN_BY_THEMSELVES = 'autocommit = 0';
 
 /** Settles when the settings of a connection are made. Without one of them it would not do what we rely on. */
 const prepared = new WeakMap<PoolConnection, Promise<unknown>>();

@@ -120,16 +120,31 @@ export interface SmallPlan {
   readonly isQueued?: boolean;
 }
 
+/** Backends were still adding to these audiences when their plans were about to be committed. Nothing was written. */
+export class AudienceGrewError extends Error {
+  readonly code = 'PUSHFLEET_AUDIENCE_GREW';
+  constructor(readonly dispatchIds: readonly number[]) {
+    super(`the audiences of ${dispatchIds.length} dispatches grew while they were planned`);
+  }
+}
+
+export interface SavingSmallPlans {
+  /** Of their batches. */
+  readonly nonce?: string;
+  /** Asked as late as possible before the COMMIT: dispatches whose audience is not what it was planned from. */
+  readonly grown?: () => Promise<readonly number[]>;
+}
+
 /**
  * Writes the whole plans of several small notifications in one transaction.
  *
- * @param nonce of their batches
  * @returns the dispatches that were planned; the others went elsewhere meanwhile
+ * @throws AudienceGrewError
  */
 export async function saveSmallPlans(
   store: Store,
   plans: readonly SmallPlan[],
-  nonce = newBatchNonce(),
+  { nonce = newBatchNonce(), grown = async () => [] }: SavingSmallPlans = {},
 ): Promise<number[]> {
   if (plans.length === 0) return [];
   return store.database.transaction(async (on) => {
@@ -147,7 +162,7 @@ export async function saveSmallPlans(
           SET d.state = 'sending', d.owner = NULL, d.lease_until = NULL, d.planned_at = UTC_TIMESTAMP(3), d.lane = v.lane,
               d.batches = v.batches, d.recipients = v.recipients, d.direct_members = v.direct_members,
               d.inactive = v.inactive, d.duplicates = v.duplicates, d.malformed = v.malformed, d.other_app = v.other_app
-        WHERE d.fence = v.fence AND d.state = 'planning'`,
+        WHERE d.fence = v.fence AND d.state = 'planning' AND d.request IS NOT NULL`,
       mine.flatMap(({ planning, page: { batches, counts, lane } }) => [
         planning.dispatchId,
         planning.fence,
@@ -165,7 +180,8 @@ export async function saveSmallPlans(
       if (mine.length === 1) return [];
       throw new Error(`${mine.length} plans were locked, and ${matched} of them could be written`);
     }
-    await insertBatches(store, on, mine, nonce);
+    const [changed] = await Promise.all([grown(), insertBatches(store, on, mine, nonce)]);
+    if (changed.length > 0) throw new AudienceGrewError(changed);
     return mine.map(({ planning }) => planning.dispatchId);
   });
 }
@@ -176,7 +192,7 @@ async function lockOwn<P extends { readonly planning: Planning }>(
   plans: readonly P[],
 ): Promise<P[]> {
   const held = await on.arrays(
-    `SELECT id, fence FROM ${tables.dispatch} WHERE id IN (?) AND state = 'planning' ORDER BY id FOR UPDATE`,
+    `SELECT id, fence FROM ${tables.dispatch} WHERE id IN (?) AND state = 'planning' AND request IS NOT NULL ORDER BY id FOR UPDATE`,
     [plans.map(({ planning }) => planning.dispatchId)],
   );
   const fences = new Map(held.map(([id, fence]) => [Number(id), Number(fence)]));
