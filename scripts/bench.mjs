@@ -1,5 +1,5 @@
 /**
- * `npm run bench`: all that docs/benchmarks.md shows of speed, in ten to twenty minutes, and writes it there.
+ * `npm run bench`: all that docs/benchmarks.md shows of speed, in about ten minutes (twice that on a slow day), and writes it there.
  * `npm run bench -- NAME [SIZE ...]`: one of them, printed; `memory` and `costs` only so. They assert nothing.
  */
 import { measureAll } from '../benchmarks/all.mjs';
