@@ -3,8 +3,11 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { DueRowClaimer, type FreshClaims } from '@pushfleet/app-producer/claim-due-rows';
 import { BatchDispatcher } from '@pushfleet/app-producer/dispatch-batches';
 import { AudiencePlanner } from '@pushfleet/app-producer/plan-audiences';
+import { SmallAudiencePlanner } from '@pushfleet/app-producer/plan-small-audiences';
 import { registerApps } from '@pushfleet/app-producer/publish-control';
 import type { BatchJob } from '@pushfleet/shared/domain/batch-job';
+import { UrgentBudget } from '@pushfleet/shared/domain/urgent-budget';
+import { saveSmallPlans } from '@pushfleet/shared/store/plans';
 import { cancelDispatch } from '@pushfleet/shared/store/settle';
 import { insertGroup, insertNotifications, insertTokens, range, utcNow } from '../harness/backend-rows.ts';
 import { deviceToken, type Fleet, startFleet } from '../harness/fleet.ts';
@@ -271,4 +274,42 @@ test('a look beside it, of this or another planner, plans nothing twice', async 
   expect(found.filter(({ batch, state }) => batch !== 'queued' || state !== 'sending')).toEqual([]);
   const queued = (await jobs()).map(({ notificationId }) => Number(notificationId));
   expect(queued.sort((a, b) => a - b)).toEqual(found.map(({ id }) => id));
+});
+
+test.each([1, 2])(
+  'of a claim whose freezing a failover lost nothing is planned, with %i beside it',
+  async (n) => {
+    await insertNotifications(
+      fleet.database,
+      range(1, n).map((id) => ({ id, tokenIds: [id] })),
+    );
+    const claims = await claim();
+    await fleet.database.query('UPDATE pushfleet_dispatch SET request = NULL WHERE notification_id = 1');
+    expect(await planFresh(claims)).toBe(1);
+    expect(await rows()).toMatchObject(
+      [
+        { id: 1, state: 'planning', batch: null },
+        { id: 2, ...QUEUED },
+      ].slice(0, n),
+    );
+  },
+);
+
+test('where the last look at an audience fails, nothing of its plan comes with a later transaction', async () => {
+  await insertNotifications(fleet.database, [{ id: 1, tokenIds: [1, MALFORMED] }]);
+  const { plannings, lists } = await claim();
+  const { store } = producer;
+  const planner = new SmallAudiencePlanner(producer, new UrgentBudget(100), () => {});
+  const drafted = await planner.draft(plannings, lists);
+  const grown = () => Promise.reject(new Error('MySQL is away'));
+  await expect(saveSmallPlans(store, drafted, { grown })).rejects.toThrow('MySQL is away');
+  await sleep(100);
+  // On whichever connection the plan was written.
+  await Promise.all(
+    range(1, 6).map(() =>
+      store.database.transaction(async (on) => void (await on.arrays('SELECT SLEEP(0.1)'))),
+    ),
+  );
+  for (const table of ['batch', 'outcome'])
+    expect(await fleet.database.query(`SELECT * FROM pushfleet_${table}`)).toEqual([]);
 });

@@ -11,8 +11,8 @@ import {
   readOwnPlannings,
 } from '@pushfleet/shared/store/plans';
 import { type FreshClaims, newNonce } from './claim-due-rows.ts';
-import { planLargeAudience } from './plan-large-audience.ts';
-import { GRACE_MS, SmallAudiencePlanner } from './plan-small-audiences.ts';
+import { GRACE_MS, planLargeAudience } from './plan-large-audience.ts';
+import { SmallAudiencePlanner } from './plan-small-audiences.ts';
 import type { ProducerContext } from './producer-context.ts';
 import { QueueAtOnce } from './queue-at-once.ts';
 

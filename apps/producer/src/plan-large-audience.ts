@@ -20,7 +20,8 @@ import { malformedKey, sortMembers, toBatches } from './audience-plan.ts';
 import type { ProducerContext } from './producer-context.ts';
 import { tracePlanned } from './producer-spans.ts';
 
-const GRACE_MS = 5_000;
+/** A backend without transactions may still be inserting the audience of a row. */
+export const GRACE_MS = 5_000;
 /** After each page while workers could take what is planned already: queueing it goes first. */
 const REST_MS = 25;
 

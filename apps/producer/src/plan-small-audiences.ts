@@ -15,12 +15,9 @@ import {
 } from '@pushfleet/shared/store/plans';
 import { appFilterOf } from './app-filter.ts';
 import { NO_COUNTS, sortMembers, toBatches } from './audience-plan.ts';
-import { isSameLists } from './plan-large-audience.ts';
+import { GRACE_MS, isSameLists } from './plan-large-audience.ts';
 import type { ProducerContext } from './producer-context.ts';
 import { traceSmallPlans } from './producer-spans.ts';
-
-/** A backend without transactions may still be inserting the audience of a row. */
-export const GRACE_MS = 5_000;
 
 /** A plan that is not written yet, with what it was made of. */
 export interface DraftedPlan extends SmallPlan {
