@@ -263,11 +263,18 @@ async function runTransaction<T>(
   return tryAgain(async () => {
     const connection = await takeConnection(pool);
     let usable = true;
+    let isOver = false;
+    // What `work` left running would begin a transaction of its own behind the ROLLBACK, for the next one to commit.
+    const on = statementsOn((statement) =>
+      isOver ? Promise.reject(new Error('its transaction is over')) : run(connection, statement),
+    );
     try {
-      const value = await work(statementsOn((statement) => run(connection, statement)));
+      const value = await work(on);
+      isOver = true;
       await run(connection, { sql: 'COMMIT' });
       return value;
     } catch (error) {
+      isOver = true;
       usable = !isConnectionOfNoUse(error) && (await isRolledBack(run(connection, { sql: 'ROLLBACK' })));
       throw error;
     } finally {

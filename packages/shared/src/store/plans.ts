@@ -180,11 +180,7 @@ export async function saveSmallPlans(
       if (mine.length === 1) return [];
       throw new Error(`${mine.length} plans were locked, and ${matched} of them could be written`);
     }
-    // Beside the last statements, but awaited behind them: one that came after the ROLLBACK would begin a transaction.
-    const looking = grown();
-    looking.catch(() => {}); // told below, unless a statement fails before
-    await insertBatches(store, on, mine, nonce);
-    const changed = await looking;
+    const [changed] = await Promise.all([grown(), insertBatches(store, on, mine, nonce)]);
     if (changed.length > 0) throw new AudienceGrewError(changed);
     return mine.map(({ planning }) => planning.dispatchId);
   });
