@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { KILL_POINTS, type KillPoint } from '@pushfleet/shared/platform/kill-point';
+import { controlKey } from '@pushfleet/shared/queue/keys';
 import { Redis } from 'ioredis';
 import { compareWithSimulator } from '../harness/accepted-times.ts';
 import { insertGroup, insertNotifications, insertTokens, range } from '../harness/backend-rows.ts';
 import { deviceToken, type Fleet, startFleet } from '../harness/fleet.ts';
 import { type FleetProcess, startProcess } from '../harness/fleet-process.ts';
 import { report } from '../harness/report.ts';
+import { untilTrue } from '../harness/wait.ts';
 
 // F4, F5, F7, F18: a process dies by SIGKILL right after each step, another is started in its place, as a
 // supervisor does. Several fleets at once, since a planning lease takes 10 s to run out.
@@ -146,18 +148,25 @@ function start({ environment }: Fleet, name: 'producer' | 'worker', more: Record
   return started;
 }
 
+/** At rest Redis has nothing to lose: a producer that finds it emptied then has nothing to recover. */
 async function emptyRedis({ environment, database, redisPrefix }: Fleet): Promise<void> {
-  const until = Date.now() + 10_000;
-  for (let queued = 0; queued === 0 && Date.now() < until; ) {
-    const [row] = await database.query<{ queued: number }>(
-      "SELECT COUNT(*) AS queued FROM pushfleet_batch WHERE state = 'queued'",
-    );
-    queued = Number(row!.queued);
-  }
   const redis = new Redis(environment.PUSHFLEET_REDIS_URL!);
-  const keys = await redis.keys(`*${redisPrefix}*`);
-  if (keys.length > 0) await redis.del(...keys);
-  redis.disconnect();
+  try {
+    const copy = controlKey(redisPrefix, 'default');
+    await untilTrue(
+      async () => {
+        const [row] = await database.query<{ queued: number }>(
+          "SELECT COUNT(*) AS queued FROM pushfleet_batch WHERE state = 'queued'",
+        );
+        return { queued: Number(row!.queued), copies: await redis.exists(copy) };
+      },
+      ({ queued, copies }) => queued > 0 && copies === 1,
+      60_000,
+    );
+    await redis.del(...(await redis.keys(`*${redisPrefix}*`)));
+  } finally {
+    redis.disconnect();
+  }
 }
 
 function later(ms: number): Promise<string> {
