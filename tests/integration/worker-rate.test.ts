@@ -67,12 +67,12 @@ test('an urgent push is not held up by a bulk batch that uses up the rate', asyn
 
 test('the bucket keeps a share for urgent pushes, and gives nothing without a control copy', async () => {
   fleet = await startWorkerFleet({ workers: 0, control: { ratePerSecond: 20 } });
-  const take = (lane: 'urgent' | 'bulk') => takeFromBucket(fleet.redis, fleet.prefix, APP, lane);
-  expect(await take('bulk')).toEqual({ kind: 'granted', pushes: 1 });
+  const take = (lane: 'urgent' | 'bulk') => takeFromBucket(fleet.redis, fleet.prefix, APP, lane, 100);
+  expect(await take('bulk')).toMatchObject({ kind: 'granted', pushes: 1 });
   const refused = await take('bulk');
   expect(refused.kind).toBe('wait');
   expect(refused.kind === 'wait' && refused.ms).toBeLessThanOrEqual(50);
-  expect(await take('urgent')).toEqual({ kind: 'granted', pushes: 1 });
+  expect(await take('urgent')).toMatchObject({ kind: 'granted', pushes: 1 });
   expect((await take('urgent')).kind).toBe('wait');
 
   await fleet.setControl({ ratePerSecond: 2_000 });
@@ -85,4 +85,20 @@ test('the bucket keeps a share for urgent pushes, and gives nothing without a co
   expect(await take('bulk')).toEqual({ kind: 'unlimited' });
   await fleet.setControl(null);
   expect((await take('urgent')).kind).toBe('wait');
+});
+
+test('a grant is what was wanted and no more; bulk waits for the whole of it, an alert takes what there is', async () => {
+  // A full bucket holds 50 pushes, 10 of them for urgent; one asking gets 5 at most.
+  fleet = await startWorkerFleet({ workers: 0, control: { ratePerSecond: 1_000 } });
+  const take = (lane: 'urgent' | 'bulk', wanted: number) =>
+    takeFromBucket(fleet.redis, fleet.prefix, APP, lane, wanted);
+  expect(await take('urgent', 1)).toEqual({ kind: 'granted', pushes: 1, nextInMs: 0 });
+  expect(await take('bulk', 3)).toEqual({ kind: 'granted', pushes: 3, nextInMs: 0 });
+  const grants = [];
+  for (let i = 0; i < 60; i++) grants.push(await take('bulk', 100));
+  const pushes = grants.map((one) => (one.kind === 'granted' ? one.pushes : 0));
+  expect([...new Set(pushes)].sort()).toEqual([0, 5]);
+  const last = grants.findLast((one) => one.kind === 'granted');
+  expect(last?.kind === 'granted' && last.nextInMs).toBeGreaterThan(0);
+  expect(await take('urgent', 100)).toMatchObject({ kind: 'granted', pushes: 5 });
 });

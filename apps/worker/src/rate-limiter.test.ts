@@ -4,10 +4,14 @@ import type { RateAnswer } from '@pushfleet/shared/queue/rate-bucket';
 import { pino } from 'pino';
 import { RateLimiter } from './rate-limiter.ts';
 
+const granted = (pushes: number, nextInMs = 0) => ({ kind: 'granted', pushes, nextInMs }) as const;
+
 function limiterOf(answers: (RateAnswer | Error)[], isUnlimited = () => false) {
   let asked = 0;
+  const wanted: number[] = [];
   const limiter = new RateLimiter({
-    ask: async () => {
+    ask: async (_, pushes) => {
+      wanted.push(pushes);
       const answer = answers[Math.min(asked++, answers.length - 1)]!;
       if (answer instanceof Error) throw answer;
       return answer;
@@ -15,7 +19,7 @@ function limiterOf(answers: (RateAnswer | Error)[], isUnlimited = () => false) {
     isUnlimited,
     log: pino({ level: 'silent' }),
   });
-  return { limiter, asked: () => asked };
+  return { limiter, asked: () => asked, wanted };
 }
 
 const signal = new AbortController().signal;
@@ -26,13 +30,36 @@ test('an app without a limit never asks', () => {
 });
 
 test('a slice is spent push by push, then the next one is asked for', async () => {
-  const { limiter, asked } = limiterOf([{ kind: 'granted', pushes: 3 }]);
+  const { limiter, asked } = limiterOf([granted(3)]);
   for (let i = 0; i < 6; i++) await limiter.take('bulk', signal);
   expect([asked(), limiter.tryTake('bulk')]).toEqual([2, false]);
 });
 
+test('it asks for as many as wait, and for twice the last grant when that was spent', async () => {
+  const { limiter, wanted } = limiterOf([granted(1), granted(3), granted(6)]);
+  const takes = (count: number) =>
+    Promise.all(Array.from({ length: count }, () => limiter.take('bulk', signal)));
+  await takes(4); // the first one asks at once, the others wait meanwhile
+  expect(wanted).toEqual([1, 3]);
+  await takes(1);
+  expect(wanted).toEqual([1, 3, 6]);
+  await sleep(120);
+  await takes(1);
+  expect(wanted).toEqual([1, 3, 6, 1]); // of the last grant five were void
+});
+
+test('it does not ask before there can be more, however soon that was told', async () => {
+  const { limiter, asked } = limiterOf([granted(1, 60), granted(1, 60_000), granted(1)]);
+  await limiter.take('bulk', signal);
+  const before = performance.now();
+  await limiter.take('bulk', signal);
+  expect(performance.now() - before).toBeGreaterThan(55);
+  await limiter.take('bulk', signal); // a rate of one a minute that is raised meanwhile
+  expect(asked()).toBe(3);
+});
+
 test('what is not spent within 100 ms is void', async () => {
-  const { limiter, asked } = limiterOf([{ kind: 'granted', pushes: 3 }]);
+  const { limiter, asked } = limiterOf([granted(3)]);
   await limiter.take('bulk', signal);
   expect(limiter.tryTake('bulk')).toBe(true);
   await sleep(120);
@@ -42,26 +69,19 @@ test('what is not spent within 100 ms is void', async () => {
 });
 
 test('the lanes have slices of their own', async () => {
-  const { limiter } = limiterOf([{ kind: 'granted', pushes: 3 }]);
+  const { limiter } = limiterOf([granted(3)]);
   await limiter.take('bulk', signal);
   expect([limiter.tryTake('bulk'), limiter.tryTake('urgent')]).toEqual([true, false]);
 });
 
 test('it asks again after the wait it was told, and after a failure', async () => {
-  const { limiter, asked } = limiterOf([
-    { kind: 'wait', ms: 5 },
-    new Error('away'),
-    { kind: 'granted', pushes: 1 },
-  ]);
+  const { limiter, asked } = limiterOf([{ kind: 'wait', ms: 5 }, new Error('away'), granted(1)]);
   await limiter.take('bulk', signal);
   expect(asked()).toBe(3);
 });
 
 test('who is halted while waiting leaves, and the others get their turn in order', async () => {
-  const { limiter } = limiterOf([
-    { kind: 'wait', ms: 20 },
-    { kind: 'granted', pushes: 2 },
-  ]);
+  const { limiter } = limiterOf([{ kind: 'wait', ms: 20 }, granted(2)]);
   const halt = new AbortController();
   const order: string[] = [];
   const first = limiter.take('bulk', signal).then(() => order.push('first'));

@@ -4,12 +4,15 @@ import type { Log } from '@pushfleet/shared/platform/log';
 import { GRANT_VALID_MS, type RateAnswer } from '@pushfleet/shared/queue/rate-bucket';
 
 export interface RateLimiterOptions {
-  /** Asks the fleet's bucket. */
-  readonly ask: (lane: Lane) => Promise<RateAnswer>;
+  /** Asks the fleet's bucket for so many pushes. */
+  readonly ask: (lane: Lane, wanted: number) => Promise<RateAnswer>;
   /** Whether the app has no limit, as far as the control copy says. */
   readonly isUnlimited: (mono?: number) => boolean;
   readonly log: Log;
 }
+
+/** A rate that was raised counts from the next asking on. */
+const LONGEST_WAIT_MS = 250;
 
 interface Waiter {
   grant(): void;
@@ -20,6 +23,10 @@ interface LaneState {
   left: number;
   /** performance.now() milliseconds; what is left is void afterwards. */
   validUntil: number;
+  /** How many the last grant gave, of which some are left. */
+  granted: number;
+  /** performance.now() milliseconds: the bucket has nothing for this lane before. */
+  nextAt: number;
   asking: boolean;
   readonly waiting: Set<Waiter>;
 }
@@ -30,7 +37,10 @@ interface LaneState {
  */
 export class RateLimiter {
   readonly #lanes = new Map<Lane, LaneState>(
-    LANES.map((lane) => [lane, { left: 0, validUntil: 0, asking: false, waiting: new Set() }]),
+    LANES.map((lane) => [
+      lane,
+      { left: 0, validUntil: 0, granted: 0, nextAt: 0, asking: false, waiting: new Set() },
+    ]),
   );
 
   constructor(private readonly options: RateLimiterOptions) {}
@@ -79,18 +89,35 @@ export class RateLimiter {
 
   async #refill(lane: Lane, state: LaneState): Promise<void> {
     try {
-      const answer = await this.options.ask(lane);
-      if (answer.kind === 'wait') {
-        await sleep(answer.ms);
+      const early = state.nextAt - performance.now();
+      if (early > 0) {
+        state.nextAt = 0;
+        await sleep(Math.min(early, LONGEST_WAIT_MS));
         return;
       }
-      state.left = answer.kind === 'unlimited' ? state.waiting.size : answer.pushes;
-      state.validUntil = performance.now() + GRANT_VALID_MS;
+      const answer = await this.options.ask(lane, wanted(state));
+      if (answer.kind === 'wait') {
+        await sleep(Math.min(answer.ms, LONGEST_WAIT_MS));
+        return;
+      }
+      state.granted = answer.kind === 'unlimited' ? state.waiting.size : answer.pushes;
+      state.left = state.granted;
+      const now = performance.now();
+      state.validUntil = now + GRANT_VALID_MS;
+      state.nextAt = answer.kind === 'unlimited' ? 0 : now + answer.nextInMs;
     } catch (error) {
       this.options.log.debug({ event: 'rate.unreachable', err: error }, 'the rate bucket cannot be asked');
       await sleep(200);
     }
   }
+}
+
+/**
+ * Who waits may have more to send behind it: a grant that was spent is followed by one twice as large. A bucket
+ * that gave more than is sent would keep it from others.
+ */
+function wanted({ left, granted, waiting }: LaneState): number {
+  return Math.max(waiting.size, left < 1 ? 2 * granted : 0);
 }
 
 function grantNext(state: LaneState, isUnlimited: boolean): boolean {

@@ -124,7 +124,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     governor,
     control,
     limiter: new RateLimiter({
-      ask: (lane) => takeFromBucket(redis.adding, prefix, app, lane),
+      ask: (lane, wanted) => takeFromBucket(redis.adding, prefix, app, lane, wanted),
       isUnlimited: (mono) => control.current(mono)?.ratePerSecond === null,
       log,
     }),

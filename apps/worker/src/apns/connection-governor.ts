@@ -100,6 +100,7 @@ class Governor implements ConnectionGovernor {
   readonly #schedule: ConnectSchedule;
   readonly #linkOptions: LinkOptions;
   #lookAgain: NodeJS.Timeout | undefined;
+  #serving = false;
   readonly #stateListeners = new Set<(state: GovernorState) => void>();
 
   constructor(private readonly options: GovernorOptions) {
@@ -181,7 +182,7 @@ class Governor implements ConnectionGovernor {
 
   changed(link: GovernedLink): void {
     if (link === this.#current) this.#showState();
-    this.#serve();
+    this.#serveSoon();
   }
 
   /** The old one finishes, the new one opens at once; both live side by side for a while. */
@@ -221,6 +222,18 @@ class Governor implements ConnectionGovernor {
 
   readonly #serveAgain = () => {
     this.#lookAgain = undefined;
+    this.#serve();
+  };
+
+  /** Once for all answers that came in one packet: whoever waits then finds room for more than one request. */
+  #serveSoon(): void {
+    if (this.#serving) return;
+    this.#serving = true;
+    queueMicrotask(this.#serveNow);
+  }
+
+  readonly #serveNow = () => {
+    this.#serving = false;
     this.#serve();
   };
 
