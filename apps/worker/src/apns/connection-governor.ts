@@ -6,6 +6,7 @@
 import type { Lane } from '@pushfleet/shared/domain/lanes';
 import type { Log } from '@pushfleet/shared/platform/log';
 import { type ApnsRequest, type OpenConnection, type Settle, settleUnsent } from './apns-connection.ts';
+import { BulkPace, type BusyShare } from './bulk-pace.ts';
 import { ConnectSchedule } from './connect-schedule.ts';
 import { GovernedLink, type LinkOptions } from './governed-link.ts';
 import { tellLost } from './lost-connection.ts';
@@ -34,6 +35,8 @@ export interface GovernorOptions {
   /** Asked before each connect: milliseconds to wait first (the fleet-wide cap on connects). */
   readonly connectPermit?: () => Promise<number>;
   readonly random?: () => number;
+  /** Default: how busy the event loop of this process was. */
+  readonly busyShare?: BusyShare;
   readonly log: GovernorLog;
 }
 
@@ -81,8 +84,8 @@ export function createConnectionGovernor(options: GovernorOptions): ConnectionGo
   return new Governor(options);
 }
 
-/** How soon a full window of octets is looked at again, if no answer comes before. */
-const WINDOW_LOOK_MS = 2;
+/** How soon bulk that must wait (for its pace, for the window of octets) is looked at again, if no answer comes before. */
+const LOOK_AGAIN_MS = 2;
 
 class Governor implements ConnectionGovernor {
   /** The connection that takes new requests. */
@@ -101,10 +104,12 @@ class Governor implements ConnectionGovernor {
   readonly #linkOptions: LinkOptions;
   #lookAgain: NodeJS.Timeout | undefined;
   #serving = false;
+  readonly #pace: BulkPace;
   readonly #stateListeners = new Set<(state: GovernorState) => void>();
 
   constructor(private readonly options: GovernorOptions) {
     this.#backoff = new ReconnectBackoff(options.random);
+    this.#pace = new BulkPace(options.busyShare);
     this.#schedule = new ConnectSchedule({
       open: () => this.#open(),
       permit: options.connectPermit,
@@ -211,9 +216,10 @@ class Governor implements ConnectionGovernor {
   readonly #take = (lane: Lane): boolean => {
     const link = this.#current;
     if (link === undefined || !mayStart(lane, this.#held + link.open, link.window)) return false;
+    if (lane === 'urgent') this.#pace.alertStarted();
     // An alert's payload would wait behind theirs, whatever slots are kept for it.
-    if (lane === 'bulk' && link.connection.isWindowFull) {
-      this.#lookAgain ??= setTimeout(this.#serveAgain, WINDOW_LOOK_MS).unref();
+    else if (link.connection.isWindowFull || !this.#pace.mayStart()) {
+      this.#lookAgain ??= setTimeout(this.#serveAgain, LOOK_AGAIN_MS).unref();
       return false;
     }
     this.#held++;
@@ -277,6 +283,7 @@ class Governor implements ConnectionGovernor {
   async #close(deadlineMs: number): Promise<void> {
     this.#schedule.cancel();
     clearTimeout(this.#lookAgain);
+    this.#pace.stop();
     this.#setState('draining');
     this.#waiters.refuseAll(new GovernorClosedError());
     let deadline: NodeJS.Timeout | undefined;

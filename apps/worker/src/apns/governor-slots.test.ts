@@ -1,4 +1,5 @@
 import { getEventListeners } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from '@jest/globals';
 import type { Lane } from '@pushfleet/shared/domain/lanes';
 import { aPush, eventually } from '../../../../tests/harness/apns-peers.ts';
@@ -74,11 +75,14 @@ function govern(options: Partial<GovernorOptions> = {}): void {
 }
 
 /** A governor whose connection is warm, with nothing in flight. */
-async function governWarm(options: Partial<GovernorOptions> = {}): Promise<PuppetConnection> {
+async function governWarm(
+  options: Partial<GovernorOptions> = {},
+  streamLimit = 1_000,
+): Promise<PuppetConnection> {
   govern(options);
   const first = governor.acquire('urgent');
   await eventually(() => puppets.length === 1);
-  puppets[0]!.becomeReady(1000);
+  puppets[0]!.becomeReady(streamLimit);
   await first;
   const answer = governedAnswer(governor, aPush(1));
   puppets[0]!.accept();
@@ -120,6 +124,20 @@ test('while the window of octets is full bulk gets no slot and an alert does; bu
   expect(isGranted).toBe(false);
   connection.isWindowFull = false;
   await waiting; // without an answer: nobody tells that there is room
+});
+
+test('while alerts come and the event loop is busy bulk is held back, an alert is not', async () => {
+  await governWarm({ maxInFlight: 100_000, busyShare: () => 1 }, 100_000);
+  const startSome = (most: number) => {
+    let started = 0;
+    while (started < most && governor.tryAcquire('bulk')) started++;
+    return started;
+  };
+  governor.tryAcquire('urgent');
+  for (const until = performance.now() + 300; performance.now() < until; await sleep(1)) startSome(20);
+  expect(startSome(1_000)).toBeLessThan(200);
+  expect([governor.tryAcquire('bulk'), governor.tryAcquire('urgent')]).toEqual([false, true]);
+  await governor.acquire('bulk'); // without an answer: nobody tells that it may go on
 });
 
 test('whoever waits is served in order, urgent first', async () => {

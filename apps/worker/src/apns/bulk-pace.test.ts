@@ -1,0 +1,78 @@
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import { BulkPace } from './bulk-pace.ts';
+
+let busy: number;
+let pace: BulkPace;
+beforeEach(() => {
+  jest.useFakeTimers();
+  busy = 0.95;
+  pace = new BulkPace(() => busy);
+});
+afterEach(() => {
+  pace.stop();
+  jest.useRealTimers();
+});
+
+/** Bulk that would start up to 40 requests in each millisecond, and alerts 50 ms apart. @returns starts per ms */
+function run(ms: number, alerts: boolean, most = 40): number {
+  let started = 0;
+  for (let i = 0; i < ms; i++) {
+    if (alerts && i % 50 === 0) pace.alertStarted();
+    for (let tries = 0; tries < most && pace.mayStart(); tries++) started++;
+    jest.advanceTimersByTime(1);
+  }
+  return started / ms;
+}
+
+test('without alerts it holds nothing back, however busy the event loop is', () => {
+  expect(run(2_000, false)).toBe(40);
+  expect(jest.getTimerCount()).toBe(0);
+});
+
+test('an event loop with time to spare is not held back by alerts', () => {
+  busy = 0.69;
+  expect(run(2_000, true)).toBe(40);
+});
+
+test('a busy one slows down step by step while alerts come, by less than a third', () => {
+  run(200, true);
+  const first = run(100, true);
+  expect(first).toBeGreaterThan(30);
+  expect(first).toBeLessThan(38);
+  run(1_000, true);
+  const paces = Array.from({ length: 20 }, () => run(100, true));
+  for (const one of paces) {
+    expect(one).toBeGreaterThan(27);
+    expect(one).toBeLessThan(30);
+  }
+});
+
+test('it starts in bursts of a few milliseconds, not one by one', () => {
+  run(2_000, true);
+  const each = Array.from({ length: 30 }, () => run(1, false, 1_000));
+  expect(each.filter((count) => count === 0).length).toBeGreaterThan(17);
+  expect(Math.max(...each)).toBeLessThan(2 * 3 * 40);
+});
+
+test('a second after the last alert nothing is held back, and no timer is left', () => {
+  run(2_000, true);
+  run(1_150, false);
+  expect(run(100, false)).toBe(40);
+  expect(jest.getTimerCount()).toBe(0);
+});
+
+test('it speeds up again when the loop has time, and ends when something else is the limit', () => {
+  run(2_000, true);
+  busy = 0.5;
+  run(2_000, true, 10);
+  busy = 0.69;
+  expect(run(100, true)).toBe(40);
+});
+
+test('a pace that was told from a slow moment does not last', () => {
+  pace.alertStarted();
+  run(100, true, 1);
+  busy = 0.5;
+  run(3_000, true);
+  expect(run(100, true)).toBeGreaterThan(39);
+});
