@@ -83,7 +83,7 @@ async function dieAndGoOn(fleet: Fleet, point: KillPoint, pass: number, number: 
   const startedAt = Date.now();
   const doomed = start(fleet, own, dying);
   // Redis is emptied before anything that is in it was sent.
-  if (RECOVERY.has(point)) await emptyRedis(fleet);
+  if (RECOVERY.has(point)) await Promise.race([emptyRedis(fleet), doomed.exited]);
   const other = start(fleet, others);
   const how = await Promise.race([doomed.exited, later(60_000)]);
   if (how !== 'SIGKILL') throw new Error(`it did not die: ${how}\n${doomed.output().slice(-2_000)}`);

@@ -130,7 +130,7 @@ export function aPush(number: number, prefix = 'aa'): ApnsRequest {
   };
 }
 
-/** Waits for a condition that events bring about; fails after 5 s. */
+/** Waits for a condition that events bring about; fails after 15 s. */
 export async function eventually(reached: () => boolean): Promise<void> {
   const giveUpAt = Date.now() + 15_000;
   while (!reached()) {

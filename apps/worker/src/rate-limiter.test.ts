@@ -50,12 +50,23 @@ test('it asks for as many as wait, and for twice the last grant when that was sp
 
 test('it does not ask before there can be more, however soon that was told', async () => {
   const { limiter, asked } = limiterOf([granted(1, 60), granted(1, 60_000), granted(1)]);
-  await limiter.take('bulk', signal);
   const before = performance.now();
+  await limiter.take('bulk', signal);
   await limiter.take('bulk', signal);
   expect(performance.now() - before).toBeGreaterThan(55);
   await limiter.take('bulk', signal); // a rate of one a minute that is raised meanwhile
   expect(asked()).toBe(3);
+});
+
+test('refused it asks for less, down to as many as wait', async () => {
+  const { limiter, wanted } = limiterOf([
+    granted(40),
+    { kind: 'wait', ms: 1 },
+    { kind: 'wait', ms: 1 },
+    granted(5),
+  ]);
+  for (let i = 0; i < 41; i++) await limiter.take('bulk', signal);
+  expect(wanted).toEqual([1, 80, 20, 4]);
 });
 
 test('what is not spent within 100 ms is void', async () => {

@@ -69,10 +69,57 @@ test('it speeds up again when the loop has time, and ends when something else is
   expect(run(100, true)).toBe(40);
 });
 
-test('a pace that was told from a slow moment does not last', () => {
+test('a look in which bulk has just begun does not tell its pace', () => {
   pace.alertStarted();
-  run(100, true, 1);
-  busy = 0.5;
-  run(3_000, true);
+  run(190, true, 0);
+  run(10, true); // the end of the second look
+  run(2_000, true);
+  expect(run(100, true)).toBeGreaterThan(27);
+});
+
+test('a few bulk requests beside a busy event loop are not held back, nor is the campaign after them', () => {
+  for (let i = 0; i < 20; i++) {
+    pace.mayStart();
+    run(100, true, 0);
+  }
   expect(run(100, true)).toBeGreaterThan(39);
+  run(2_000, true);
+  expect(run(100, true)).toBeGreaterThan(27);
+});
+
+test('the pace is told anew: a limit may have been lifted, the event loop as busy as before', () => {
+  run(2_000, true, 5);
+  busy = 0.65;
+  run(100, true);
+  expect(run(100, true)).toBeLessThan(6);
+  run(10_000, true);
+  expect(run(100, true)).toBe(40);
+});
+
+test('what an event loop that stands still for 15 ms keeps bulk from starting is made up for', () => {
+  run(2_000, true);
+  const startedIn = Array.from({ length: 40 }, (_, i) => {
+    if (i % 5 === 0) pace.alertStarted();
+    jest.advanceTimersByTime(15);
+    let started = 0;
+    while (started < 10_000 && pace.mayStart()) started++;
+    return started;
+  });
+  const perMs = startedIn.reduce((sum, count) => sum + count, 0) / (40 * 15);
+  expect(perMs).toBeGreaterThan(27);
+});
+
+test('what was given back may start instead', () => {
+  run(2_000, true);
+  while (pace.mayStart());
+  pace.gaveBack();
+  expect([pace.mayStart(), pace.mayStart()]).toEqual([true, false]);
+});
+
+test('one alert alone holds nothing back', () => {
+  for (let i = 0; i < 5; i++) {
+    pace.alertStarted();
+    expect(run(1_100, false)).toBe(40);
+  }
+  expect(jest.getTimerCount()).toBe(0);
 });

@@ -1,13 +1,13 @@
 /**
- * How fast bulk may go while alerts come. A worker that leaves its machine no moment makes an alert wait at each of
- * its steps, here and in Redis, for a processor; so it then keeps a third of its time free. Where APNs, the window
- * or the rate is the limit, the event loop has that time anyway and nothing is held back.
+ * How fast bulk may go while alerts come. Where a broadcast takes all the time that there is, an alert waits at each
+ * of its steps: behind it in this event loop, and for a processor. So bulk then leaves some of the time free.
  */
+
 /** Share of the time that the event loop may be busy: above the first it slows down, below the second it speeds up. */
 const BUSY = 0.7;
 const CALM = 0.6;
 const LOOK_MS = 100;
-/** Alerts that are further apart are not what bulk gives way to. */
+/** Bulk does not give way to alerts that are further apart. */
 const ALERTS_END_MS = 1_000;
 const SLOWER = 0.9;
 const FASTER = 1.2;
@@ -16,14 +16,20 @@ const MOST_GIVEN_UP = 0.3;
 /** Once it has used up what it may start it waits so long: many requests in one write cost less than each in its own. */
 const REST_MS = 3;
 /** What was not started in time is made up for within so many milliseconds: bursts are what alerts wait behind. */
-const MADE_UP_MS = 2 * REST_MS;
+const MADE_UP_MS = 20;
+/** The pace that bulk would have is told anew: a limit of rate may have been lifted since. */
+const TOLD_FOR_MS = 10_000;
 
 /** @returns the share of the time since the last call in which the event loop was busy, 0 to 1 */
 export type BusyShare = () => number;
 
 export class BulkPace {
-  #perMs = Number.POSITIVE_INFINITY;
+  /** Bulk requests in a millisecond. */
+  #pace = Number.POSITIVE_INFINITY;
   #least = 0;
+  #toldAt = 0;
+  /** That of the look before, which bulk may have begun in the middle of. */
+  #paceBefore = 0;
   #allowed = 0;
   #restedAt = 0;
   #started = 0;
@@ -34,24 +40,36 @@ export class BulkPace {
   constructor(private readonly busyShare: BusyShare = eventLoopBusyShare()) {}
 
   alertStarted(): void {
-    this.#alertAt = performance.now();
-    if (this.#timer !== undefined) return;
+    const now = performance.now();
+    const apart = now - this.#alertAt;
+    this.#alertAt = now;
+    if (this.#timer !== undefined || apart > ALERTS_END_MS) return;
     this.busyShare();
     this.#started = 0;
-    this.#lookedAt = this.#alertAt;
+    this.#lookedAt = now;
     this.#timer = setInterval(this.#look, LOOK_MS).unref();
   }
 
-  /** Whether a bulk request may start now; if so it is counted. Otherwise in a few milliseconds. */
+  /** Whether a bulk request may start now; if so it counts as started. Otherwise in a few milliseconds. */
   mayStart(): boolean {
-    this.#started++;
-    if (this.#perMs === Number.POSITIVE_INFINITY) return true;
-    if (this.#allowed < 1 && !this.#hasRested()) {
-      this.#started--;
-      return false;
+    if (this.#pace !== Number.POSITIVE_INFINITY) {
+      if (this.#allowed < 1 && !this.#hasRested()) return false;
+      this.#allowed--;
     }
-    this.#allowed--;
+    this.#started++;
     return true;
+  }
+
+  /** One that might have started did not. */
+  gaveBack(): void {
+    this.#started--;
+    this.#allowed++;
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#lift();
   }
 
   #hasRested(): boolean {
@@ -59,32 +77,41 @@ export class BulkPace {
     const ms = now - this.#restedAt;
     if (ms < REST_MS) return false;
     this.#restedAt = now;
-    this.#allowed += Math.max(1, Math.min(ms, MADE_UP_MS) * this.#perMs);
+    this.#allowed += Math.max(1, Math.min(ms, MADE_UP_MS) * this.#pace);
     return true;
-  }
-
-  stop(): void {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
-    this.#perMs = Number.POSITIVE_INFINITY;
   }
 
   readonly #look = () => {
     const now = performance.now();
     if (now - this.#alertAt > ALERTS_END_MS) return this.stop();
     const busy = this.busyShare();
-    const perMs = this.#started / (now - this.#lookedAt);
+    const pace = this.#started / (now - this.#lookedAt);
     this.#lookedAt = now;
     this.#started = 0;
-    if (this.#perMs === Number.POSITIVE_INFINITY) {
-      if (busy <= BUSY || perMs === 0) return;
-      this.#least = perMs * (1 - MOST_GIVEN_UP);
-      this.#perMs = Math.max(this.#least, perMs * SLOWER);
-    } else if (busy > BUSY) this.#perMs = Math.max(this.#least, this.#perMs * SLOWER);
-    else if (busy < CALM) this.#perMs *= FASTER;
-    // It starts far fewer than it may: something else is the limit by now.
-    if (this.#perMs > 2 * this.#least && perMs < this.#perMs / 2) this.#perMs = Number.POSITIVE_INFINITY;
+    if (this.#pace === Number.POSITIVE_INFINITY) this.#begin(busy, pace, now);
+    else if (now - this.#toldAt > TOLD_FOR_MS) this.#lift();
+    else if (busy > BUSY) this.#pace = Math.max(this.#least, this.#pace * SLOWER);
+    else if (busy < CALM) this.#pace *= FASTER;
   };
+
+  #begin(busy: number, pace: number, now: number): void {
+    // So few are not what keeps the event loop busy.
+    const isBulk = busy > BUSY && pace * REST_MS >= 1;
+    const before = this.#paceBefore;
+    this.#paceBefore = isBulk ? pace : 0;
+    if (!isBulk || before === 0) return;
+    const full = Math.max(before, pace);
+    this.#least = full * (1 - MOST_GIVEN_UP);
+    this.#pace = full * SLOWER;
+    this.#toldAt = now;
+    this.#restedAt = now;
+    this.#allowed = 0;
+  }
+
+  #lift(): void {
+    this.#pace = Number.POSITIVE_INFINITY;
+    this.#paceBefore = 0;
+  }
 }
 
 function eventLoopBusyShare(): BusyShare {

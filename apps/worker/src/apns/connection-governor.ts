@@ -56,8 +56,8 @@ export interface ConnectionGovernor {
    * and resend.
    */
   send(request: ApnsRequest, settle: Settle): void;
-  /** Gives an acquired slot back unused. */
-  release(): void;
+  /** Gives a slot that was acquired for this lane back unused. */
+  release(lane: Lane): void;
   state(): GovernorState;
   /** The server's limit now; 0 without a connection. */
   streamLimit(): number;
@@ -138,8 +138,7 @@ class Governor implements ConnectionGovernor {
   }
 
   tryAcquire(lane: Lane): boolean {
-    // Nobody is overtaken: while somebody waits there is no room for his lane, nor for a lesser one.
-    return this.#closed === undefined && this.#take(lane);
+    return this.#closed === undefined && !this.#waiters.isBefore(lane) && this.#take(lane);
   }
 
   send(request: ApnsRequest, settle: Settle): void {
@@ -151,9 +150,10 @@ class Governor implements ConnectionGovernor {
     settleUnsent(settle, 'the connection was lost before the request');
   }
 
-  release(): void {
+  release(lane: Lane): void {
     if (this.#held === 0) return;
     this.#held--;
+    if (lane === 'bulk') this.#pace.gaveBack();
     this.#serve();
   }
 

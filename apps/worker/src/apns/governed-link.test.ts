@@ -23,7 +23,7 @@ test('a server that allows no stream for as long as a connect may take is left f
   apns.server.updateSettings({ maxConcurrentStreams: 10 }); // for those who connect from now on
   await slot;
   expect(governor.connects()).toBe(2);
-  governor.release();
+  governor.release('bulk');
 });
 
 test('a server that forbids streams for a moment keeps its connection', async () => {
@@ -31,7 +31,7 @@ test('a server that forbids streams for a moment keeps its connection', async ()
   await sleep(100);
   apns.sessions[0]!.settings({ maxConcurrentStreams: 5 });
   await slot;
-  governor.release();
+  governor.release('bulk');
   await sleep(200);
   expect(governor.connects()).toBe(1);
 });

@@ -32,6 +32,11 @@ export class SlotWaiters {
     });
   }
 
+  /** Whether somebody waits whom a caller of this lane would overtake. */
+  isBefore(lane: Lane): boolean {
+    return this.#waiting.urgent.size > 0 || (lane === 'bulk' && this.#waiting.bulk.size > 0);
+  }
+
   /** Grants slots while `take` gives one for the lane: it answers whether it did. */
   serve(take: (lane: Lane) => boolean): void {
     for (const lane of ['urgent', 'bulk'] as const) {

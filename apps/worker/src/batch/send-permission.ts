@@ -58,7 +58,7 @@ export class SendPermission {
     const isPlain = breaker.state === 'closed' && this.#topicBreaker === null;
     if (isPlain && this.#verdict(mono, wall) === 'allowed' && governor.tryAcquire(lane)) {
       if (limiter.tryTake(lane, mono)) return 'granted';
-      governor.release();
+      governor.release(lane);
     }
     return this.#askAndWait();
   }
@@ -87,13 +87,13 @@ export class SendPermission {
           await limiter.take(lane, signal);
         }
       } catch {
-        if (held) governor.release();
+        if (held) governor.release(lane);
         if (pass === 'probe') this.giveUpProbe();
         if (!signal.aborted) this.hold.halt('stopping'); // the connection is closed for good
         continue;
       }
       if (!waited || this.#verdict() === 'allowed') return pass === 'probe' ? 'probe' : 'granted';
-      governor.release();
+      governor.release(lane);
       if (pass === 'probe') this.giveUpProbe();
     }
     return 'denied';

@@ -5,8 +5,8 @@ import type { RedisClient } from './redis-connection.ts';
 
 /**
  * - `unlimited`: the app has no limit.
- * - `granted`: so many pushes may start now; unspent they are void after GRANT_VALID_MS. To ask again before
- *   `nextInMs` would be in vain.
+ * - `granted`: so many pushes may start now; unspent they are void after GRANT_VALID_MS. To ask for as many again
+ *   before `nextInMs` would be in vain.
  * - `wait`: none now; ask again after `ms`.
  */
 export type RateAnswer =
