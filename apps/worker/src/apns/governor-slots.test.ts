@@ -159,6 +159,17 @@ test('whoever waits is served in order, urgent first', async () => {
   expect(order).toEqual(['u1', 'u2', 'b1', 'b2']);
 });
 
+test('a slot that an answer has freed is for who waits, not for who comes at that moment', async () => {
+  const connection = await governWarm();
+  expect(governor.tryAcquire('bulk')).toBe(true);
+  governor.send(aPush(2), () => {});
+  takeAll('bulk');
+  const waiting = governor.acquire('bulk');
+  connection.accept();
+  expect(governor.tryAcquire('bulk')).toBe(false);
+  await waiting;
+});
+
 test('of a window of one, the next slot is for the urgent waiter, though bulk came first', async () => {
   await governWarm({ maxInFlight: 1 });
   await governor.acquire('bulk');
