@@ -4,8 +4,8 @@ import { expect, test } from '@jest/globals';
 
 const SCRIPT = fileURLToPath(new URL('../../scripts/chaos.mjs', import.meta.url));
 
-// `npm run chaos` in short; among the three every kind of fault happens.
-test.each([6, 46, 86])(
+// `npm run chaos` in short; among the two every kind of fault happens.
+test.each([6, 46])(
   'F4 F9 F18: chaos with seed %i: nobody lost, duplicates within their bound, all agree',
   async (seed) => {
     const { exitCode, output } = await chaos([

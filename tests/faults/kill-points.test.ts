@@ -22,17 +22,17 @@ const DIRECT = 45;
 const AUDIENCE = GROUPS * GROUP_SIZE;
 const RECIPIENTS = AUDIENCE + DIRECT + 3;
 
-/** In the middle of a batch where that is possible, and more than once where a step is passed often. */
+/** In the middle where a step is passed often: something was done before, and more is to come. */
 const PASSES: Partial<Record<KillPoint, readonly number[]>> = {
   'producer.afterPage': [1, 2],
-  'producer.afterCommit': [1, 2],
-  'producer.afterAdd': [1, 2],
-  'producer.afterRecord': [1, 2],
+  'producer.afterCommit': [2],
+  'producer.afterAdd': [2],
+  'producer.afterRecord': [2],
   'producer.afterControl': [3],
-  'worker.afterSend': [1, 55],
-  'worker.afterAnswer': [1, 55],
-  'worker.afterCheckpoint': [1, 3],
-  'worker.afterPublish': [1, 3],
+  'worker.afterSend': [55],
+  'worker.afterAnswer': [55],
+  'worker.afterCheckpoint': [3],
+  'worker.afterPublish': [3],
   'worker.afterJob': [2],
 };
 /** `KILL_POINT=afterCommit` in the environment runs those alone. */
