@@ -7,6 +7,7 @@ import {
 } from '../harness/backend-rows.ts';
 import { deviceToken, type Fleet, startFleet } from '../harness/fleet.ts';
 import type { FleetProcess } from '../harness/fleet-process.ts';
+import { untilTrue } from '../harness/wait.ts';
 
 /**
  * F37: rows that somebody made to do harm, or that are broken. Each is sent as it is or ends with a reason;
@@ -128,10 +129,7 @@ test('each hostile notification is sent as it is or ends with a reason, and the 
       { id: 2 * i + 1, tokenIds: [1], ...row },
       { id: 2 * i + 2, message: `plain ${i}`, tokenIds: [1] },
     ]);
-  await fleet.ended(
-    ROWS.flatMap((_, i) => [2 * i + 1, 2 * i + 2]),
-    40_000,
-  );
+  await fleet.ended(ROWS.flatMap((_, i) => [2 * i + 1, 2 * i + 2]));
 
   const alertOf = new Map<string, unknown>();
   const dispatches = await database.query<{ id: number; notification: string }>(
@@ -227,11 +225,10 @@ test('hostile commands and arguments of the command line are refused, and change
       'INSERT INTO pushfleet_command (verb, arguments, requested_by, requested_at) VALUES (?, ?, ?, UTC_TIMESTAMP(3))',
       [verb, text, BOMB],
     );
-  let open = commands.length;
-  for (let tries = 0; tries < 100 && open > 0; tries++) {
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    open = (await database.query('SELECT id FROM pushfleet_command WHERE executed_at IS NULL')).length;
-  }
+  await untilTrue(
+    () => database.query('SELECT id FROM pushfleet_command WHERE succeeded IS NULL'),
+    (open) => open.length === 0,
+  );
   expect(await database.query('SELECT verb, succeeded FROM pushfleet_command ORDER BY id')).toEqual(
     commands.map(([verb]) => ({ verb, succeeded: 0 })),
   );

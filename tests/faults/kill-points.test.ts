@@ -73,7 +73,7 @@ test('F4 F5 F7 F18: a process that dies after any step loses nobody, and repeats
   );
   report('kill points: who died, and what came of it', figures);
   expect(Object.keys(figures)).toHaveLength(RUNS.length);
-}, 240_000);
+}, 480_000);
 
 async function dieAndGoOn(fleet: Fleet, point: KillPoint, pass: number, number: number): Promise<string> {
   const ids = await insertWork(fleet, number);
@@ -85,7 +85,7 @@ async function dieAndGoOn(fleet: Fleet, point: KillPoint, pass: number, number: 
   // Redis is emptied before anything that is in it was sent.
   if (RECOVERY.has(point)) await Promise.race([emptyRedis(fleet), doomed.exited]);
   const other = start(fleet, others);
-  const how = await Promise.race([doomed.exited, later(60_000)]);
+  const how = await Promise.race([doomed.exited, later(120_000)]);
   if (how !== 'SIGKILL') throw new Error(`it did not die: ${how}\n${doomed.output().slice(-2_000)}`);
   const diedAt = Date.now();
   const heir = start(fleet, own);

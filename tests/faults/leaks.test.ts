@@ -177,8 +177,8 @@ test('a fleet at trace level through outcomes and faults of all kinds', async ()
     { id: 7, message: MESSAGE, tokenIds: everybody },
     { id: 9, message: MESSAGE, tokenIds: tokens.map(({ id }) => id) },
   ]);
-  await producer.printed('"planning.failed"', 15_000);
-  await producer.printed('"result.notRecorded"', 15_000);
+  await producer.printed('"planning.failed"');
+  await producer.printed('"result.notRecorded"');
   expect(producer.output()).toContain('Duplicate entry [hidden]');
   await look('while results cannot be recorded', { workerPort, producerPort, boardPort });
   await database.query('DROP TRIGGER refuse');

@@ -49,7 +49,7 @@ test('F26: report: sent set back with the same due time sends nothing, and statu
   await fleet.ended([1]);
   expect((await fleet.status(1)).error).toBeNull();
   await fleet.database.query('UPDATE notification SET sent = 0 WHERE id = 1');
-  await producer.printed('"notification.sentReset"', 30_000);
+  await producer.printed('"notification.sentReset"');
   await sleep(LOOKED_MS);
   expect(fleet.simulator.acceptedCount()).toBe(2);
   expect(await rounds(1)).toEqual([{ round: 1, state: 'done' }]);

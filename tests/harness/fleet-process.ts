@@ -33,7 +33,7 @@ export function startProcess(args: readonly string[], environment: Record<string
   const exited = new Promise<number | NodeJS.Signals>((resolve) => {
     child.on('close', (code, signal) => resolve(code ?? signal!));
   });
-  const printed = (text: string | RegExp, timeoutMs = 20_000) =>
+  const printed = (text: string | RegExp, timeoutMs = 60_000) =>
     new Promise<void>((resolve, reject) => {
       const timer = setTimeout(
         () => finish(new Error(`"${text}" was not printed in ${timeoutMs} ms:\n${output.slice(-4_000)}`)),

@@ -275,7 +275,7 @@ export async function startWorkerFleet(options: FleetOptions = {}): Promise<Work
 export async function until<T>(
   look: () => Promise<T> | T,
   isSo: (seen: T) => boolean,
-  ms = 40_000,
+  ms = 60_000,
 ): Promise<T> {
   const deadline = performance.now() + ms;
   for (;;) {

@@ -294,7 +294,7 @@ test('F36: it wakes the daemon after its own commit; with a connection the calle
   listener.on('message', () => wakes++);
   await listener.subscribe(`${prefix}:wake`);
   const until = async (count: number) => {
-    for (let tries = 0; tries < 100 && wakes < count; tries++)
+    for (let tries = 0; tries < 1_000 && wakes < count; tries++)
       await new Promise((resolve) => setTimeout(resolve, 20));
   };
   const connection = await pool.getConnection();
