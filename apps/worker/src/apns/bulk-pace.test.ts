@@ -34,7 +34,7 @@ test('an event loop with time to spare is not held back by alerts', () => {
   expect(run(2_000, true)).toBe(40);
 });
 
-test('a busy one slows down step by step while alerts come, by less than a third', () => {
+test('a busy one slows down step by step while alerts come, to half its pace at most', () => {
   run(200, true);
   const first = run(100, true);
   expect(first).toBeGreaterThan(30);
@@ -42,8 +42,8 @@ test('a busy one slows down step by step while alerts come, by less than a third
   run(1_000, true);
   const paces = Array.from({ length: 20 }, () => run(100, true));
   for (const one of paces) {
-    expect(one).toBeGreaterThan(27);
-    expect(one).toBeLessThan(30);
+    expect(one).toBeGreaterThan(19);
+    expect(one).toBeLessThan(22);
   }
 });
 
@@ -64,9 +64,26 @@ test('a second after the last alert nothing is held back, and no timer is left',
 test('it speeds up again when the event loop has time', () => {
   run(2_000, true);
   busy = 0.5;
-  run(2_000, true, 10);
+  run(2_000, true);
   busy = 0.69;
   expect(run(100, true)).toBe(40);
+});
+
+test('time to spare while bulk has less to send than it may does not make it faster', () => {
+  run(2_000, true);
+  busy = 0.1;
+  run(2_000, true, 10);
+  busy = 0.69;
+  expect(run(100, true)).toBeLessThan(26);
+});
+
+test('it slows down from what it started, not from what it might have', () => {
+  run(2_000, true);
+  busy = 0.5;
+  run(2_000, true); // may start more than 40 now
+  busy = 0.95;
+  run(300, true);
+  expect(run(100, true)).toBeLessThan(32);
 });
 
 test('a look in which bulk has just begun does not tell its pace', () => {
@@ -74,7 +91,7 @@ test('a look in which bulk has just begun does not tell its pace', () => {
   run(190, true, 0);
   run(10, true); // the end of the second look
   run(2_000, true);
-  expect(run(100, true)).toBeGreaterThan(27);
+  expect(run(100, true)).toBeGreaterThan(19);
 });
 
 test('a few bulk requests beside a busy event loop are not held back, nor is the campaign after them', () => {
@@ -84,7 +101,7 @@ test('a few bulk requests beside a busy event loop are not held back, nor is the
   }
   expect(run(100, true)).toBeGreaterThan(39);
   run(2_000, true);
-  expect(run(100, true)).toBeGreaterThan(27);
+  expect(run(100, true)).toBeGreaterThan(19);
 });
 
 test('the pace is told anew: a limit may have been lifted, the event loop as busy as before', () => {
@@ -92,7 +109,7 @@ test('the pace is told anew: a limit may have been lifted, the event loop as bus
   busy = 0.65;
   run(100, true);
   expect(run(100, true)).toBeLessThan(6);
-  run(10_000, true);
+  run(30_000, true);
   expect(run(100, true)).toBe(40);
 });
 
@@ -106,7 +123,7 @@ test('what an event loop that stands still for 15 ms keeps bulk from starting is
     return started;
   });
   const perMs = startedIn.reduce((sum, count) => sum + count, 0) / (40 * 15);
-  expect(perMs).toBeGreaterThan(27);
+  expect(perMs).toBeGreaterThan(19);
 });
 
 test('what was given back may start instead', () => {

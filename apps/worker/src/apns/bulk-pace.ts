@@ -12,13 +12,13 @@ const ALERTS_END_MS = 1_000;
 const SLOWER = 0.9;
 const FASTER = 1.2;
 /** What bulk gives up is never more than this share of the pace that it had. */
-const MOST_GIVEN_UP = 0.3;
+const MOST_GIVEN_UP = 0.5;
 /** Once it has used up what it may start it waits so long: many requests in one write cost less than each in its own. */
 const REST_MS = 3;
 /** What was not started in time is made up for within so many milliseconds: bursts are what alerts wait behind. */
 const MADE_UP_MS = 20;
 /** The pace that bulk would have is told anew: a limit of rate may have been lifted since. */
-const TOLD_FOR_MS = 10_000;
+const TOLD_FOR_MS = 30_000;
 
 /** @returns the share of the time since the last call in which the event loop was busy, 0 to 1 */
 export type BusyShare = () => number;
@@ -90,8 +90,9 @@ export class BulkPace {
     this.#started = 0;
     if (this.#pace === Number.POSITIVE_INFINITY) this.#begin(busy, pace, now);
     else if (now - this.#toldAt > TOLD_FOR_MS) this.#lift();
-    else if (busy > BUSY) this.#pace = Math.max(this.#least, this.#pace * SLOWER);
-    else if (busy < CALM) this.#pace *= FASTER;
+    // From what was started, not from what might have been: a pace that rose while bulk had nothing would hold nothing back.
+    else if (busy > BUSY) this.#pace = Math.max(this.#least, Math.min(this.#pace, pace) * SLOWER);
+    else if (busy < CALM && pace > this.#pace * SLOWER) this.#pace *= FASTER;
   };
 
   #begin(busy: number, pace: number, now: number): void {
