@@ -2,20 +2,26 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { headline } from './headline.mjs';
+import { withInstallation } from './installation-run.mjs';
 import { machineLine, versions } from './report.mjs';
 
 const PAGE = fileURLToPath(new URL('../docs/benchmarks.md', import.meta.url));
 const README = fileURLToPath(new URL('../README.md', import.meta.url));
 
-export async function measureAll(names, say) {
+/** Device tokens of the installation that these send to, one after the other. */
+const SIZE = 1_000_000;
+const SHARING = ['end-to-end', 'latency', 'urgent'];
+export const PARTS = ['wire', ...SHARING, 'planning'];
+
+export async function measureAll(say) {
   const startedAt = performance.now();
   const parts = {};
   const sections = [];
-  for (const name of names) {
+  const part = async (name, shared) => {
     const { title, measure } = await import(`./${name}.mjs`);
     const before = performance.now();
     say(`\n${title}`);
-    const { text, figures } = await measure(say);
+    const { text, figures } = await measure(say, { shared });
     parts[name] = figures;
     const seconds = Math.round((performance.now() - before) / 1_000);
     sections.push(
@@ -26,7 +32,12 @@ export async function measureAll(names, say) {
       '',
     );
     say(`\n${text.join('\n')}`);
-  }
+  };
+  await part('wire');
+  await withInstallation(SIZE, say, async (shared) => {
+    for (const name of SHARING) await part(name, shared);
+  });
+  await part('planning');
   const minutes = ((performance.now() - startedAt) / 60_000).toFixed(1);
   const facts = `${machineLine()}, ${versions().join(', ')}; ${minutes} minutes in all.`;
   replaceBlock(PAGE, 'npm run bench', [facts, '', ...sections]);

@@ -41,20 +41,13 @@ export async function startServers(directory, stops, simulatorFlags = []) {
   await mysql.query(readFileSync(SCHEMA, 'utf8'));
 
   writeFileSync(join(directory, 'key.p8'), makeSigningKey().privateKeyPem, { mode: 0o600 });
-  const caFile = join(directory, 'ca.pem');
-  const simulator = await start(
-    ['simulator', '--port', '0', '--record', 'counts', '--ca-file', caFile, ...simulatorFlags],
-    {},
-    /https:\/\/localhost:\d+/,
-    stops,
-  );
+  const simulator = await startSimulator(directory, stops, simulatorFlags);
   const environment = {
     PUSHFLEET_MYSQL_URL: `${server.url}bench`,
     PUSHFLEET_REDIS_URL: redis.url,
     PUSHFLEET_APNS_TOPIC: 'com.example.app',
     PUSHFLEET_APNS_ENVIRONMENT: 'sandbox',
-    PUSHFLEET_APNS_URL: /https:\/\/localhost:\d+/.exec(simulator.output())[0],
-    PUSHFLEET_APNS_CA_FILE: caFile,
+    ...simulator.environment,
     PUSHFLEET_APNS_KEY_FILE: join(directory, 'key.p8'),
     PUSHFLEET_APNS_KEY_ID: 'KEYID12345',
     PUSHFLEET_APNS_TEAM_ID: 'TEAMID1234',
@@ -66,8 +59,27 @@ export async function startServers(directory, stops, simulatorFlags = []) {
     environment,
     mysql,
     redisUrl: redis.url,
-    adminUrl: /"adminUrl":"([^"]+)"/.exec(simulator.output())[1],
+    adminUrl: simulator.adminUrl,
     pids: { mysql: server.pid, redis: redis.pid, simulator: simulator.pid },
+  };
+}
+
+let simulators = 0;
+
+/** A simulator that counts, and the settings that lead to it. */
+export async function startSimulator(directory, stops, flags) {
+  const caFile = join(directory, `ca-${++simulators}.pem`);
+  const ready = /https:\/\/localhost:\d+/;
+  const simulator = await start(
+    ['simulator', '--port', '0', '--record', 'counts', '--ca-file', caFile, ...flags],
+    {},
+    ready,
+    stops,
+  );
+  return {
+    pid: simulator.pid,
+    adminUrl: /"adminUrl":"([^"]+)"/.exec(simulator.output())[1],
+    environment: { PUSHFLEET_APNS_URL: ready.exec(simulator.output())[0], PUSHFLEET_APNS_CA_FILE: caFile },
   };
 }
 

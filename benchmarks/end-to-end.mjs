@@ -3,6 +3,7 @@
  * audiences of three sizes, on the same servers in the same run.
  */
 
+import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { start } from './bench-installation.mjs';
@@ -10,9 +11,9 @@ import {
   idleUse,
   insertBroadcast,
   measured,
+  onInstallation,
   startFleet,
   untilSent,
-  withInstallation,
 } from './installation-run.mjs';
 import { table } from './report.mjs';
 
@@ -20,35 +21,29 @@ const SIZES = [10_000, 100_000, 1_000_000];
 /** Small audiences are sent to more than once, so that their processor time can be told. */
 const REPEATS = { 10000: 4 };
 const PARTS = ['producer', 'worker', 'mysql', 'redis'];
-const SWEEP = [50, 100, 200, 500, 1_000];
+const SWEEP = [50, 100, 200, 500];
 const SWEEP_SIZE = 10_000;
 export const NATIVE = 'Pushfleet, native';
 export const NODE_APN = 'Pushfleet, node-apn';
 /** Of the sweep only the pushes a second count. */
 const NOTHING = { producer: 0, worker: 0, mysql: 0, redis: 0 };
-/** A million takes the baseline five minutes and more: how fast it goes and what it holds shows before. */
-const BASELINE_LONGEST_MS = 45_000;
+/** A million takes the baseline five minutes and more: how fast it goes shows before. */
+const BASELINE_LONGEST_MS = 30_000;
 const BASELINE = fileURLToPath(new URL('./baseline/', import.meta.url));
 
 export const title = 'From the row to `sent`';
 
 /** @returns {Promise<{text: string[], figures: object}>} */
-export async function measure(say, { sizes = SIZES } = {}) {
-  return withInstallation(
-    {
-      size: Math.max(...sizes),
-      smaller: [...new Set([...sizes, SWEEP_SIZE])].filter((s) => s !== Math.max(...sizes)),
-    },
-    say,
-    async (installation) => {
-      const rows = [];
-      rows.push(...(await pushfleet(installation, NATIVE, { session: 'native' }, sizes, say)));
-      rows.push(...(await pushfleet(installation, NODE_APN, { session: 'node-apn' }, sizes, say)));
-      const { concurrency, sweep } = await findConcurrency(installation, say);
-      rows.push(...(await baseline(installation, concurrency, sizes, say)));
-      return section(rows, sweep, concurrency);
-    },
-  );
+export async function measure(say, { sizes = SIZES, shared } = {}) {
+  return onInstallation(shared, [...sizes, SWEEP_SIZE], say, async (installation) => {
+    const rows = [];
+    rows.push(...(await pushfleet(installation, NATIVE, { session: 'native' }, sizes, say)));
+    rows.push(...(await pushfleet(installation, NODE_APN, { session: 'node-apn' }, sizes, say)));
+    const { concurrency, sweep } = await findConcurrency(installation, say);
+    rows.push(...(await baseline(installation, concurrency, sizes, say)));
+    await clearBaseline(installation);
+    return section(rows, sweep, concurrency);
+  });
 }
 
 async function pushfleet(installation, system, settings, sizes, say) {
@@ -118,7 +113,7 @@ async function baseline(installation, concurrency, sizes, say, knownIdle) {
   );
   const settings = {
     BASELINE_MYSQL_URL: environment.PUSHFLEET_MYSQL_URL,
-    BASELINE_REDIS_URL: environment.PUSHFLEET_REDIS_URL,
+    BASELINE_REDIS_URL: baselineRedisUrl(installation),
     BASELINE_APNS_PORT: new URL(environment.PUSHFLEET_APNS_URL).port,
     BASELINE_CA_FILE: environment.PUSHFLEET_APNS_CA_FILE,
     BASELINE_KEY_FILE: environment.PUSHFLEET_APNS_KEY_FILE,
@@ -148,6 +143,19 @@ async function baseline(installation, concurrency, sizes, say, knownIdle) {
     for (const stop of stops.reverse()) await stop();
   }
   return rows;
+}
+
+/** A database of its own: what it leaves must not be in the way of what is measured next. */
+function baselineRedisUrl({ environment }) {
+  return new URL('/1', environment.PUSHFLEET_REDIS_URL).href;
+}
+
+async function clearBaseline(installation) {
+  await installation.mysql.query('DROP TABLE push_log');
+  const { Redis } = createRequire(new URL('../packages/shared/package.json', import.meta.url))('ioredis');
+  const redis = new Redis(baselineRedisUrl(installation));
+  await redis.flushdb();
+  redis.disconnect();
 }
 
 async function untilSentOrLate(mysql, id, size) {

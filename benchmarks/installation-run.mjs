@@ -10,30 +10,39 @@ const LONGEST_MS = 10 * 60_000;
 const IDLE_MS = 3_000;
 
 /**
- * Servers with `size` device tokens; group 1 has all of them, `smaller` are sizes of further groups.
- * `use` gets what it needs to start processes and send; everything ends with it.
+ * Servers with `size` device tokens, all of them in one group. `use` gets what it needs to start processes and send;
+ * everything ends with it.
  */
-export async function withInstallation({ size, smaller = [], latencyMs = 0 }, say, use) {
+export async function withInstallation(size, say, use) {
   const directory = mkdtempSync(join(tmpdir(), 'pushfleet-bench-'));
   const stops = [];
   try {
-    const servers = await startServers(directory, stops, ['--fast', '--latency', String(latencyMs)]);
-    const { mysql } = servers;
-    await seed(mysql, size, say);
-    const groups = new Map([[size, 1]]);
-    for (const [i, members] of smaller.entries()) {
-      await mysql.query('INSERT INTO token_group (id, name) VALUES (?, ?)', [i + 2, `${members} devices`]);
-      await mysql.query('INSERT INTO token_group_token SELECT ?, id FROM token ORDER BY id LIMIT ?', [
-        i + 2,
-        members,
-      ]);
-      groups.set(members, i + 2);
-    }
-    return await use({ ...servers, directory, groups, stops });
+    const servers = await startServers(directory, stops, ['--fast']);
+    await seed(servers.mysql, size, say);
+    return await use({ ...servers, directory, groups: new Map([[size, 1]]), stops });
   } finally {
     for (const stop of stops.reverse()) await stop();
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+/** The one that several benchmarks share, or one of its own; with a group of each of the sizes. */
+export async function onInstallation(shared, sizes, say, use) {
+  const useWithGroups = async (installation) => {
+    for (const size of sizes) await addGroup(installation, size);
+    return use(installation);
+  };
+  return shared === undefined
+    ? withInstallation(Math.max(...sizes), say, useWithGroups)
+    : useWithGroups(shared);
+}
+
+async function addGroup({ mysql, groups }, size) {
+  if (groups.has(size)) return;
+  const id = groups.size + 1;
+  await mysql.query('INSERT INTO token_group (id, name) VALUES (?, ?)', [id, `${size} devices`]);
+  await mysql.query('INSERT INTO token_group_token SELECT ?, id FROM token ORDER BY id LIMIT ?', [id, size]);
+  groups.set(size, id);
 }
 
 /** Starts one producer and so many workers; returns their pids by name, and what stops them. */

@@ -1,29 +1,39 @@
 /** The headline: from the row to `sent` with APNs at a distance, by one, two and four workers. */
+import { startSimulator } from './bench-installation.mjs';
 import {
   idleUse,
   insertBroadcast,
   measured,
+  onInstallation,
   startFleet,
   untilSent,
-  withInstallation,
 } from './installation-run.mjs';
 import { table } from './report.mjs';
 
 const LATENCY_MS = 50;
 /** The simulator's limit, as APNs' own is. */
 const STREAMS = 1_000;
-const WORKERS = [1, 2, 4];
-const SIZE = 1_000_000;
+/** Recipients, by the number of workers: more of them have sent as many in less time. */
+const SIZES = { 1: 1_000_000, 2: 500_000, 4: 500_000 };
 const WARM_UP = 20_000;
 
 export const title = `With APNs ${LATENCY_MS} ms away`;
 
 /** @returns {Promise<{text: string[], figures: object}>} */
-export async function measure(say, { size = SIZE, workers = WORKERS } = {}) {
-  return withInstallation({ size, smaller: [WARM_UP], latencyMs: LATENCY_MS }, say, async (installation) => {
+export async function measure(say, { size, shared } = {}) {
+  const sizes = Object.entries(SIZES).map(([workers, usual]) => [Number(workers), size ?? usual]);
+  const audiences = [...sizes.map(([, audience]) => audience), WARM_UP];
+  return onInstallation(shared, audiences, say, async (installation) => {
+    const { directory, stops, environment, pids } = installation;
+    const away = await startSimulator(directory, stops, ['--fast', '--latency', String(LATENCY_MS)]);
+    const distant = {
+      ...installation,
+      environment: { ...environment, ...away.environment },
+      pids: { ...pids, simulator: away.pid },
+    };
     const rows = [];
-    for (const count of workers) rows.push(await broadcast(installation, size, count, say));
-    return section(size, rows);
+    for (const [workers, audience] of sizes) rows.push(await broadcast(distant, audience, workers, say));
+    return section(rows);
   });
 }
 
@@ -46,30 +56,32 @@ async function broadcast(installation, size, workers, say) {
     );
     const cores = Object.values(run.cpu).reduce((sum, seconds) => sum + seconds, 0) / run.seconds;
     say(`  ${workers} at ${LATENCY_MS} ms: ${Math.round(perSecond)} a second, ${cores.toFixed(2)} cores`);
-    return { workers, perSecond, whileSending: size / Number(sending), cores };
+    return { workers, size, perSecond, whileSending: size / Number(sending), cores };
   } finally {
     await fleet.stop();
   }
 }
 
-function section(size, rows) {
+function section(rows) {
   const mostPerConnection = (STREAMS / LATENCY_MS) * 1_000;
   return {
     figures: { mostPerConnection, rows },
     text: [
-      `${size.toLocaleString('en')} recipients, native session, each answer ${LATENCY_MS} ms after its request, ${STREAMS.toLocaleString('en')} streams a connection: one connection can carry ${mostPerConnection.toLocaleString('en')} a second at most (streams ÷ latency). A tenth of the window, 8 slots at most, is kept for urgent pushes. Cores: of all processes together, the simulator's too.`,
+      `Native session, each answer ${LATENCY_MS} ms after its request, ${STREAMS.toLocaleString('en')} streams a connection: one connection can carry ${mostPerConnection.toLocaleString('en')} a second at most (streams ÷ latency). A tenth of the window, 8 slots at most, is kept for urgent pushes. Cores: of all processes together, the simulator's too.`,
       '',
       ...table(
         [
           'workers',
+          'recipients',
           'a second, row to `sent`',
           'of what the connections can carry',
           'while it sends',
           'of that',
           'cores in use',
         ],
-        rows.map(({ workers, perSecond, whileSending, cores }) => [
+        rows.map(({ workers, size, perSecond, whileSending, cores }) => [
           String(workers),
+          size.toLocaleString('en'),
           Math.round(perSecond).toLocaleString('en'),
           percent(perSecond / mostPerConnection / workers),
           Math.round(whileSending).toLocaleString('en'),

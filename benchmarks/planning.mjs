@@ -18,11 +18,14 @@ const SECONDS_BETWEEN = 15;
 const LONGEST_MS = 60_000;
 const DAY_MS = 86_400_000;
 
+const require = createRequire(new URL('../packages/shared/package.json', import.meta.url));
+const { createConnection } = require('mysql2/promise');
+
 export const title = 'Planning, and looking for due rows';
 
 /** @returns {Promise<{text: string[], figures: object}>} */
 export async function measure(say, { size = SIZE, oldRows = OLD_ROWS, sizes: [, given] = [] } = {}) {
-  return withInstallation({ size: 1 }, say, async (installation) => {
+  return withInstallation(1, say, async (installation) => {
     await prepare(installation.mysql);
     const plans = await measurePlans(installation, size, say);
     const polls = await measurePolls(installation, given ?? oldRows, say);
@@ -135,7 +138,7 @@ async function measurePolls(installation, oldRows, say) {
   const { loadProducerConfig } = await import('../apps/producer/dist/producer-config.js');
   const { openProducer } = await import('../apps/producer/dist/start-up.js');
   const { dueQuery } = await import('../packages/shared/dist/store/due-rows.js');
-  const { pino } = createRequire(new URL('../packages/shared/package.json', import.meta.url))('pino');
+  const { pino } = require('pino');
   const context = await openProducer(loadProducerConfig(environment), pino({ level: 'silent' }));
   const { store } = context;
   try {
@@ -144,7 +147,7 @@ async function measurePolls(installation, oldRows, say) {
     for (const count of [FEW_ROWS, oldRows]) {
       await mysql.query('TRUNCATE TABLE notification');
       const startedAt = performance.now();
-      await insertOldRows(mysql, count);
+      await insertOldRows(installation, count);
       const window = { from: wallTime(-DAY_MS), to: wallTime(0) };
       const { sql, values } = dueQuery(store, window, 400, 'oldest');
       const ms = [];
@@ -170,17 +173,29 @@ async function measurePolls(installation, oldRows, say) {
 }
 
 /** One every 15 s, the last of them now, sent; one in a hundred never was, and is too old by now. */
-async function insertOldRows(mysql, count) {
+async function insertOldRows({ mysql, environment }, count) {
   await mysql.query('DROP INDEX IDX_NOTIFICATION_DUE ON notification');
-  for (let from = 1; from <= count; from += CHUNK)
-    await mysql.query(
+  const half = Math.ceil(count / 2);
+  // A connection uses one core.
+  await Promise.all([
+    insertOldRowsBetween(environment, count, 1, half),
+    insertOldRowsBetween(environment, count, half + 1, count),
+  ]);
+  await mysql.query('CREATE INDEX IDX_NOTIFICATION_DUE ON notification (sent, notificationdate)');
+  await mysql.query('ANALYZE TABLE notification');
+}
+
+async function insertOldRowsBetween({ PUSHFLEET_MYSQL_URL }, count, first, last) {
+  const connection = await createConnection(PUSHFLEET_MYSQL_URL);
+  await connection.query("SET time_zone = '+00:00', unique_checks = 0, foreign_key_checks = 0");
+  for (let from = first; from <= last; from += CHUNK)
+    await connection.query(
       `INSERT INTO notification (id, message, sent, notificationdate)
        SELECT seq, 'long since sent', IF(seq % 100 = 0 AND (${count} - seq) * ${SECONDS_BETWEEN} > 172800, 0, 1),
               UTC_TIMESTAMP() - INTERVAL (${count} - seq) * ${SECONDS_BETWEEN} SECOND
-         FROM ${numbers(from, Math.min(count, from + CHUNK - 1))} ORDER BY seq`,
+         FROM ${numbers(from, Math.min(last, from + CHUNK - 1))} ORDER BY seq`,
     );
-  await mysql.query('CREATE INDEX IDX_NOTIFICATION_DUE ON notification (sent, notificationdate)');
-  await mysql.query('ANALYZE TABLE notification');
+  await connection.end();
 }
 
 /** What the server's handlers read for one poll. */

@@ -5,7 +5,7 @@
 import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { start } from './bench-installation.mjs';
-import { insertBroadcast, startFleet, untilSent, withInstallation } from './installation-run.mjs';
+import { insertBroadcast, onInstallation, startFleet, untilSent } from './installation-run.mjs';
 import { table } from './report.mjs';
 
 const SIZE = 1_000_000;
@@ -25,8 +25,11 @@ const FIRST_ID = 1_000_000;
 export const title = 'Urgent pushes';
 
 /** @returns {Promise<{text: string[], figures: object}>} */
-export async function measure(say, { size = SIZE, sizes: [, given] = [], samples = given ?? SAMPLES } = {}) {
-  return withInstallation({ size, smaller: [WARM_UP] }, say, async (installation) => {
+export async function measure(
+  say,
+  { size = SIZE, sizes: [, given] = [], samples = given ?? SAMPLES, shared } = {},
+) {
+  return onInstallation(shared, [size, WARM_UP], say, async (installation) => {
     const { mysql, groups, environment } = installation;
     await mysql.query("SET time_zone = '+00:00'");
     await mysql.query('CREATE INDEX IDX_TOKEN_TOKEN ON token (token)');

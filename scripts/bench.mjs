@@ -2,11 +2,10 @@
  * `npm run bench`: all that docs/benchmarks.md shows of speed, in about ten minutes (twice that on a slow day), and writes it there.
  * `npm run bench -- NAME [SIZE ...]`: one of them, printed; `memory` and `costs` only so. They assert nothing.
  */
-import { measureAll } from '../benchmarks/all.mjs';
+import { measureAll, PARTS } from '../benchmarks/all.mjs';
 import { machineLine } from '../benchmarks/report.mjs';
 import { ensureInstalledAndBuilt } from './setup.mjs';
 
-const PARTS = ['wire', 'end-to-end', 'latency', 'urgent', 'planning'];
 /** They take longer, or ask something else. */
 const OTHERS = ['memory', 'costs'];
 const [name, ...args] = process.argv.slice(2);
@@ -18,7 +17,7 @@ if (name !== undefined && ![...PARTS, ...OTHERS].includes(name)) {
 }
 ensureInstalledAndBuilt();
 say(machineLine());
-if (name === undefined) await measureAll(PARTS, say);
+if (name === undefined) await measureAll(say);
 else {
   const benchmark = await import(`../benchmarks/${name}.mjs`);
   if (OTHERS.includes(name)) process.exitCode = await benchmark.run(args, say);
