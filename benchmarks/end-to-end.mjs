@@ -19,7 +19,7 @@ import { table } from './report.mjs';
 
 const SIZES = [10_000, 100_000, 1_000_000];
 /** Small audiences are sent to more than once, so that their processor time can be told. */
-const REPEATS = { 10000: 4 };
+const REPEATS = { 10000: 3 };
 const PARTS = ['producer', 'worker', 'mysql', 'redis'];
 const SWEEP = [50, 100, 200, 500];
 const SWEEP_SIZE = 10_000;
@@ -28,7 +28,7 @@ export const NODE_APN = 'Pushfleet, node-apn';
 /** Of the sweep only the pushes a second count. */
 const NOTHING = { producer: 0, worker: 0, mysql: 0, redis: 0 };
 /** A million takes the baseline five minutes and more: how fast it goes shows before. */
-const BASELINE_LONGEST_MS = 30_000;
+const BASELINE_LONGEST_MS = 20_000;
 const BASELINE = fileURLToPath(new URL('./baseline/', import.meta.url));
 
 export const title = 'From the row to `sent`';
@@ -165,6 +165,8 @@ async function untilSentOrLate(mysql, id, size) {
     const ms = performance.now() - startedAt;
     if (sent === 1) return { seconds: ms / 1_000, pushes: size };
     if (ms > BASELINE_LONGEST_MS) {
+      // Nobody is to go on with it.
+      await mysql.query('UPDATE notification SET sent = 1 WHERE id = ?', [id]);
       const [[{ pushes }]] = await mysql.query(
         'SELECT COUNT(*) AS pushes FROM push_log WHERE notification_id = ?',
         [id],

@@ -7,7 +7,7 @@ import { seed, start, startServers } from './bench-installation.mjs';
 import { peakMemoryMb, usage } from './processes.mjs';
 
 const LONGEST_MS = 10 * 60_000;
-const IDLE_MS = 3_000;
+const IDLE_MS = 2_000;
 
 /**
  * Servers with `size` device tokens, all of them in one group. `use` gets what it needs to start processes and send;

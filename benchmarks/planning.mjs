@@ -9,7 +9,7 @@ import { idleUse, withInstallation } from './installation-run.mjs';
 import { usage } from './processes.mjs';
 import { table } from './report.mjs';
 
-const SIZE = 500_000;
+const SIZE = 300_000;
 const OLD_ROWS = 10_000_000;
 const FEW_ROWS = 10_000;
 const POLLS = 300;

@@ -26,4 +26,4 @@ export const DEVICE_TOKENS = Array.from({ length: 1_000 }, (_, i) =>
 );
 
 /** Requests before the measurement: Node compiles what is hot. */
-export const WARM_UP = 20_000;
+export const WARM_UP = 10_000;

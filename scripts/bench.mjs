@@ -1,5 +1,5 @@
 /**
- * `npm run bench`: all that docs/benchmarks.md shows of speed, in about ten minutes (twice that on a slow day), and writes it there.
+ * `npm run bench`: all that docs/benchmarks.md shows of speed, in about ten minutes, and writes it there.
  * `npm run bench -- NAME [SIZE ...]`: one of them, printed; `memory` and `costs` only so. They assert nothing.
  */
 import { measureAll, PARTS } from '../benchmarks/all.mjs';
