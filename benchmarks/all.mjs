@@ -8,7 +8,7 @@ import { machineLine, versions } from './report.mjs';
 const PAGE = fileURLToPath(new URL('../docs/benchmarks.md', import.meta.url));
 const README = fileURLToPath(new URL('../README.md', import.meta.url));
 
-/** Device tokens of the installation that these send to, one after the other. */
+/** Device tokens of the installation that these share. The last leaves it with a limit of rate and a broadcast half sent. */
 const SIZE = 1_000_000;
 const SHARING = ['end-to-end', 'latency', 'urgent'];
 export const PARTS = ['wire', ...SHARING, 'planning'];

@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url';
 
 const BINARY = fileURLToPath(new URL('../apps/cli/bin/pushfleet.js', import.meta.url));
 const SCHEMA = fileURLToPath(new URL('../apps/cli/sql/doctrine.sql', import.meta.url));
+/** Packages as packages/shared has them. */
+export const requireShared = createRequire(new URL('../packages/shared/package.json', import.meta.url));
 const ROWS_PER_INSERT = 20_000;
 
 /**
@@ -31,8 +33,7 @@ export async function startServers(directory, stops, simulatorFlags = []) {
     bufferPool: '1G',
   });
   stops.push(() => server.stop());
-  const require = createRequire(new URL('../packages/shared/package.json', import.meta.url));
-  const mysql = await require('mysql2/promise').createConnection({
+  const mysql = await requireShared('mysql2/promise').createConnection({
     uri: server.url,
     multipleStatements: true,
   });

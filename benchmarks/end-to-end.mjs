@@ -3,10 +3,9 @@
  * audiences of three sizes, on the same servers in the same run.
  */
 
-import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { start } from './bench-installation.mjs';
+import { requireShared, start } from './bench-installation.mjs';
 import {
   idleUse,
   insertBroadcast,
@@ -27,7 +26,8 @@ export const NATIVE = 'Pushfleet, native';
 export const NODE_APN = 'Pushfleet, node-apn';
 /** Of the sweep only the pushes a second count. */
 const NOTHING = { producer: 0, worker: 0, mysql: 0, redis: 0 };
-/** A million takes the baseline five minutes and more: how fast it goes shows before. */
+const LONGEST_MS = 5 * 60_000;
+/** A million takes the baseline five minutes and more. */
 const BASELINE_LONGEST_MS = 20_000;
 const BASELINE = fileURLToPath(new URL('./baseline/', import.meta.url));
 
@@ -130,9 +130,10 @@ async function baseline(installation, concurrency, sizes, say, knownIdle) {
       `${BASELINE}worker.mjs`,
     );
     const processes = { producer: producer.pid, worker: worker.pid, mysql: pids.mysql, redis: pids.redis };
+    const mayBeStopped = (size) => sizes.length > 1 && size === Math.max(...sizes);
     const part = async (_, id, size) => {
       producer.write(`${id}\n`);
-      return untilSentOrLate(mysql, id, size);
+      return untilSentOrLate(mysql, id, size, mayBeStopped(size) ? BASELINE_LONGEST_MS : LONGEST_MS);
     };
     const name = sizes.length === 1 ? `baseline, ${concurrency} at a time` : 'baseline';
     const idle = knownIdle ?? (await idleUse(processes));
@@ -152,19 +153,19 @@ function baselineRedisUrl({ environment }) {
 
 async function clearBaseline(installation) {
   await installation.mysql.query('DROP TABLE push_log');
-  const { Redis } = createRequire(new URL('../packages/shared/package.json', import.meta.url))('ioredis');
+  const { Redis } = requireShared('ioredis');
   const redis = new Redis(baselineRedisUrl(installation));
   await redis.flushdb();
   redis.disconnect();
 }
 
-async function untilSentOrLate(mysql, id, size) {
+async function untilSentOrLate(mysql, id, size, longestMs) {
   const startedAt = performance.now();
   for (;;) {
     const [[{ sent }]] = await mysql.query('SELECT sent FROM notification WHERE id = ?', [id]);
     const ms = performance.now() - startedAt;
     if (sent === 1) return { seconds: ms / 1_000, pushes: size };
-    if (ms > BASELINE_LONGEST_MS) {
+    if (ms > longestMs) {
       // Nobody is to go on with it.
       await mysql.query('UPDATE notification SET sent = 1 WHERE id = ?', [id]);
       const [[{ pushes }]] = await mysql.query(
@@ -193,7 +194,7 @@ function section(rows, sweep, concurrency) {
   return {
     figures: { rows, factor, flatness },
     text: [
-      `One producer, one worker, MariaDB, Redis and the simulator (fast mode) on the same machine. The time is from the COMMIT of the row until its \`sent\` is 1. Processor time is that of producer, worker, MariaDB and Redis together, less what they use when idle; the simulator stands for Apple and is not counted. The baseline is what most teams would write: one BullMQ job for each device, added a thousand at a time; one worker, node-apn over one warm connection; outcomes inserted in bulk. It is stopped after ${BASELINE_LONGEST_MS / 1_000} s; then a push has no cost, since jobs were added for many more.`,
+      `One producer, one worker, MariaDB, Redis and the simulator (fast mode) on the same machine. The time is from the COMMIT of the row until its \`sent\` is 1. Processor time is that of producer, worker, MariaDB and Redis together, less what they use when idle; the simulator stands for Apple and is not counted. The baseline is what most teams would write: one BullMQ job for each device, added a thousand at a time; one worker, node-apn over one warm connection; outcomes inserted in bulk. Of its largest audience it sends for ${BASELINE_LONGEST_MS / 1_000} s, while it also adds jobs; then a push has no cost, since jobs were added for many more.`,
       '',
       ...table(
         [

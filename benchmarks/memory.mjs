@@ -3,11 +3,10 @@
  * it must be flat. The simulator accepts everything and keeps no records.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { seed, start, startServers } from './bench-installation.mjs';
+import { requireShared, seed, start, startServers } from './bench-installation.mjs';
 import { peakMemoryMb } from './processes.mjs';
 
 const SIZES = [10_000, 1_000_000, 10_000_000];
@@ -93,8 +92,7 @@ async function measure(size, session, say) {
 }
 
 async function redisPeakMb(url) {
-  const require = createRequire(new URL('../packages/shared/package.json', import.meta.url));
-  const { Redis } = require('ioredis');
+  const { Redis } = requireShared('ioredis');
   const redis = new Redis(url);
   const info = await redis.info('memory');
   redis.disconnect();

@@ -2,9 +2,8 @@
  * From the commit of an urgent notification to its acceptance: idle, and while a broadcast runs on the same two
  * cores; with the producer woken by the library, and left to its poll.
  */
-import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { start } from './bench-installation.mjs';
+import { requireShared, start } from './bench-installation.mjs';
 import { insertBroadcast, onInstallation, startFleet, untilSent } from './installation-run.mjs';
 import { table } from './report.mjs';
 
@@ -15,7 +14,7 @@ const IDLE_SAMPLES = 100;
 const EVERY_MS = 40;
 /** Woken and polled take turns, since a wake finds polled rows too; between them all is accepted. */
 const TURN = 25;
-const REST_MS = 600;
+const REST_MS = 400;
 const LIMITED_RATE = 15_000;
 const LONGEST_MS = 30_000;
 const MOST_WOKEN_MS = 100;
@@ -68,8 +67,7 @@ export async function measure(
 /** What a backend does: its own connection, and the library. */
 async function openSender({ environment, mysql, redisUrl }, size) {
   const { createProducer } = await import('../packages/producer/dist/index.js');
-  const require = createRequire(new URL('../packages/shared/package.json', import.meta.url));
-  const connection = await require('mysql2/promise').createConnection(environment.PUSHFLEET_MYSQL_URL);
+  const connection = await requireShared('mysql2/promise').createConnection(environment.PUSHFLEET_MYSQL_URL);
   await connection.query('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED');
   const library = createProducer({ mysql: environment.PUSHFLEET_MYSQL_URL, redis: redisUrl });
   const [devices] = await mysql.query('SELECT id, token FROM token ORDER BY id DESC LIMIT ?', [
@@ -114,15 +112,18 @@ async function takeTurns(mysql, sender, samples, goesOn) {
   const taken = { woken: [], polled: [] };
   const startedAt = performance.now();
   const isEnough = () => taken.woken.length >= samples && taken.polled.length >= samples;
-  while (!isEnough() && performance.now() - startedAt < LONGEST_MS && (await goesOn())) {
+  while (!isEnough() && performance.now() - startedAt < LONGEST_MS) {
+    const turns = { woken: [], polled: [] };
     for (const how of ['woken', 'polled']) {
       for (let i = 0; i < TURN; i++) {
         const before = performance.now();
-        taken[how].push(await sender[how]());
+        turns[how].push(await sender[how]());
         await sleep(Math.max(1, EVERY_MS * (0.5 + Math.random()) - (performance.now() - before)));
       }
       await sleep(REST_MS);
     }
+    if (!(await goesOn())) break; // these were perhaps not beside a broadcast any more
+    for (const how of ['woken', 'polled']) taken[how].push(...turns[how]);
   }
   const found = [];
   for (const how of ['woken', 'polled']) found.push({ how, ...(await waits(mysql, taken[how])) });

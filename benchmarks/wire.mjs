@@ -19,7 +19,7 @@ const CLIENT = fileURLToPath(new URL('./wire-client.mjs', import.meta.url));
 const ROUNDS = 3;
 const IN_FLIGHT = 500;
 /** The cheap ones send more, so that each is measured for about as long. */
-const COUNTS = { 'node-apn': 12_000, apns2: 4_000, 'node:http2': 15_000, native: 200_000, h2load: 200_000 };
+const COUNTS = { 'node-apn': 12_000, apns2: 4_000, 'node:http2': 15_000, native: 300_000, h2load: 300_000 };
 const NAMES = {
   'node-apn': '@parse/node-apn 8.1',
   apns2: 'apns2 12.2',

@@ -11,7 +11,7 @@ const LOOK_MS = 100;
 const ALERTS_END_MS = 1_000;
 const SLOWER = 0.9;
 const FASTER = 1.2;
-/** What bulk gives up is never more than this share of the pace that it had. */
+/** What bulk gives up is never more than this share of the pace that it was seen to have. */
 const MOST_GIVEN_UP = 0.5;
 /** Once it has used up what it may start it waits so long: many requests in one write cost less than each in its own. */
 const REST_MS = 3;
@@ -90,7 +90,7 @@ export class BulkPace {
     this.#started = 0;
     if (this.#pace === Number.POSITIVE_INFINITY) this.#begin(busy, pace, now);
     else if (now - this.#toldAt > TOLD_FOR_MS) this.#lift();
-    // From what was started, not from what might have been: a pace that rose while bulk had nothing would hold nothing back.
+    // What was started counts, not what might have been: what bulk could not use was no pace.
     else if (busy > BUSY) this.#pace = Math.max(this.#least, Math.min(this.#pace, pace) * SLOWER);
     else if (busy < CALM && pace > this.#pace * SLOWER) this.#pace *= FASTER;
   };
@@ -101,9 +101,9 @@ export class BulkPace {
     const before = this.#paceBefore;
     this.#paceBefore = isBulk ? pace : 0;
     if (!isBulk || before === 0) return;
-    const full = Math.max(before, pace);
-    this.#least = full * (1 - MOST_GIVEN_UP);
-    this.#pace = full * SLOWER;
+    // Not of the look before, in which bulk also filled its window.
+    this.#least = pace * (1 - MOST_GIVEN_UP);
+    this.#pace = pace * SLOWER;
     this.#toldAt = now;
     this.#restedAt = now;
     this.#allowed = 0;
