@@ -135,7 +135,7 @@ async function baseline(installation, concurrency, sizes, say, knownIdle) {
       producer.write(`${id}\n`);
       return untilSentOrLate(mysql, id, size, mayBeStopped(size) ? BASELINE_LONGEST_MS : LONGEST_MS);
     };
-    const name = sizes.length === 1 ? `baseline, ${concurrency} at a time` : 'baseline';
+    const name = knownIdle === NOTHING ? `baseline, ${concurrency} at a time` : 'baseline';
     const idle = knownIdle ?? (await idleUse(processes));
     for (const size of sizes)
       rows.push(await broadcasts(installation, processes, idle, name, size, say, part));

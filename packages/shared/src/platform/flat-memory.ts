@@ -6,5 +6,5 @@ import { setFlagsFromString } from 'node:v8';
  * Call it once, before there is work.
  */
 export function keepMemoryFlat(): void {
-  setFlagsFromString('--heap-growing-percent=30');
+  setFlagsFromString('--heap-growing-percent=20');
 }
