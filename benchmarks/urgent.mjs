@@ -111,23 +111,29 @@ async function openSender({ environment, mysql, redisUrl }, size) {
 async function takeTurns(mysql, sender, samples, goesOn) {
   const taken = { woken: [], polled: [] };
   const startedAt = performance.now();
-  const isEnough = () => taken.woken.length >= samples && taken.polled.length >= samples;
-  while (!isEnough() && performance.now() - startedAt < LONGEST_MS) {
-    const turns = { woken: [], polled: [] };
-    for (const how of ['woken', 'polled']) {
-      for (let i = 0; i < TURN; i++) {
-        const before = performance.now();
-        turns[how].push(await sender[how]());
-        await sleep(Math.max(1, EVERY_MS * (0.5 + Math.random()) - (performance.now() - before)));
-      }
-      await sleep(REST_MS);
-    }
+  while (taken.woken.length < samples && performance.now() - startedAt < LONGEST_MS) {
+    const woken = await takeTurn(sender.woken);
+    const polled = await takeTurn(sender.polled);
     if (!(await goesOn())) break; // these were perhaps not beside a broadcast any more
-    for (const how of ['woken', 'polled']) taken[how].push(...turns[how]);
+    taken.woken.push(...woken);
+    taken.polled.push(...polled);
   }
+  if (taken.woken.length === 0)
+    throw new Error('the broadcast ended within the first turn: take a larger one');
   const found = [];
   for (const how of ['woken', 'polled']) found.push({ how, ...(await waits(mysql, taken[how])) });
   return found;
+}
+
+async function takeTurn(send) {
+  const sent = [];
+  for (let i = 0; i < TURN; i++) {
+    const before = performance.now();
+    sent.push(await send());
+    await sleep(Math.max(1, EVERY_MS * (0.5 + Math.random()) - (performance.now() - before)));
+  }
+  await sleep(REST_MS);
+  return sent;
 }
 
 /** What a notification passes, and the column that says when it had. */

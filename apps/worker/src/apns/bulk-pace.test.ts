@@ -110,10 +110,11 @@ test('a few bulk requests beside a busy event loop are not held back, nor is the
   expect(run(100, true)).toBeGreaterThan(19);
 });
 
-test('the pace is told anew: a limit may have been lifted, the event loop as busy as before', () => {
+test('the pace is told anew each half minute: a limit may have been lifted, the event loop as busy as before', () => {
   run(2_000, true, 5);
+  run(25_000, true);
   expect(run(100, true)).toBeLessThan(6);
-  run(30_000, true);
+  run(5_000, true);
   expect(run(100, true)).toBeGreaterThan(19);
 });
 
@@ -135,6 +136,16 @@ test('what was given back may start instead', () => {
   while (pace.mayStart());
   pace.gaveBack();
   expect([pace.mayStart(), pace.mayStart()]).toEqual([true, false]);
+});
+
+test('what was given back does not count as its pace', () => {
+  for (let i = 0; i < 250; i++) {
+    if (i % 50 === 0) pace.alertStarted();
+    run(1, false);
+    for (let back = 0; back < 20; back++) pace.gaveBack();
+  }
+  run(2_000, true);
+  expect(run(100, true)).toBeLessThan(12);
 });
 
 test('one alert alone holds nothing back', () => {
